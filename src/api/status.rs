@@ -1,0 +1,140 @@
+//! What the operator found.
+
+use super::TokenType;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use strum::{Display, IntoStaticStr};
+
+/// What the operator found out about a connection. Written by the operator only.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", remote = "Self")]
+pub struct ClickUpConnectionStatus {
+    /// The generation of the spec that was last evaluated; -1 before the first check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// The conditions TokenAvailable, Reachable, Authenticated, WorkspacesResolved and their summary Ready, and while they
+    /// are True Reconciling, Stalled and RateLimited. docs/conditions.md explains every reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+
+    /// The ClickUp user that the token acts as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserStatus>,
+
+    /// The kind of token that was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<TokenType>,
+
+    /// The resourceVersion of the Secret whose value was checked: tells that a rotation has been picked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_resource_version: Option<String>,
+
+    /// How many workspaces the token can see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace_count: Option<i64>,
+
+    /// The workspaces that the token can see, sorted by id; the first 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
+    pub workspaces: Vec<WorkspaceStatus>,
+
+    /// The default workspace, as resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_workspace: Option<ResolvedWorkspace>,
+
+    /// ClickUp's request limit for this token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimitStatus>,
+
+    /// When a check last ended in a verdict; written together with other changes, else at most once an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_verified_time: Option<Time>,
+
+    /// The value that the annotation `clickup-operator.dev/reconcile-requested-at` had when the last completed
+    /// evaluation began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// A ClickUp user.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[schemars(inline)]
+pub struct UserStatus {
+    /// The user's id.
+    pub id: String,
+
+    /// The user's name, if the operator runs with --status-username.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// A workspace that the token can see.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[schemars(inline)]
+pub struct WorkspaceStatus {
+    /// The workspace's id.
+    pub id: String,
+
+    /// The workspace's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+
+    /// The role of the token's user in it; left out where ClickUp does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<WorkspaceRole>,
+}
+
+/// A user's role in a workspace.
+#[derive(
+    JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Display, IntoStaticStr,
+)]
+#[schemars(inline)]
+pub enum WorkspaceRole {
+    /// ClickUp's role 1.
+    Owner,
+    /// ClickUp's role 2.
+    Admin,
+    /// ClickUp's role 3.
+    Member,
+    /// ClickUp's role 4.
+    Guest,
+    /// A role that this version of the operator does not know, such as a custom one.
+    Other,
+}
+
+/// A workspace that a reference resolved to.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[schemars(inline)]
+pub struct ResolvedWorkspace {
+    /// The workspace's id.
+    pub id: String,
+
+    /// The workspace's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// ClickUp's request limit for a token.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[schemars(inline)]
+pub struct RateLimitStatus {
+    /// Requests per minute that ClickUp grants this token, shared by all that use it.
+    pub limit: i64,
+}
+
+impl Serialize for ClickUpConnectionStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+/// A status that cannot be decoded counts as absent: it is the operator's own, and is written anew.
+impl<'de> Deserialize<'de> for ClickUpConnectionStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Ok(Self::deserialize(value).unwrap_or_default())
+    }
+}

@@ -1,0 +1,129 @@
+//! `clickup-operator run`: the operator.
+
+use crate::{
+    api::Duration,
+    clickup::{self, ClientError, ClientOptions},
+    connection::StatusOptions,
+    controller::{self, ControllerOptions},
+    observe::{self, Health, LogFormat, LogLevel, Metrics, ServeError, Servers},
+};
+use clap::Args;
+use reqwest::Url;
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The operator's flags. Each has an environment twin.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Base URL of ClickUp's API; https, unless --allow-insecure-http
+    #[arg(long, env = "CLICKUP_OPERATOR_CLICKUP_URL", default_value = "https://api.clickup.com/api", value_name = "URL")]
+    clickup_url: Url,
+
+    /// Permit a plain http --clickup-url: everybody on the way can read the tokens, so for tests only
+    #[arg(long, env = "CLICKUP_OPERATOR_ALLOW_INSECURE_HTTP")]
+    allow_insecure_http: bool,
+
+    /// PEM file of the authorities to trust for ClickUp, instead of the system's
+    #[arg(long, env = "CLICKUP_OPERATOR_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+
+    /// Proxy for requests to ClickUp; left out, HTTPS_PROXY, HTTP_PROXY and NO_PROXY count
+    #[arg(long, env = "CLICKUP_OPERATOR_PROXY", value_name = "URL")]
+    proxy: Option<Url>,
+
+    /// Bytes after which an answer of ClickUp's is given up
+    #[arg(long, env = "CLICKUP_OPERATOR_MAX_BODY", default_value_t = 64 * 1024 * 1024, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1024..))]
+    max_body: u64,
+
+    /// Connections that are worked on, and checks that run, at the same time
+    #[arg(long, env = "CLICKUP_OPERATOR_CONCURRENCY", default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: u16,
+
+    /// How old status.lastVerifiedTime may get while nothing else changes, such as 1h
+    #[arg(long, env = "CLICKUP_OPERATOR_STATUS_HEARTBEAT", default_value = "1h", value_name = "DURATION")]
+    status_heartbeat: Duration,
+
+    /// Write the name of the token's user to the status; it is personal data
+    #[arg(long, env = "CLICKUP_OPERATOR_STATUS_USERNAME")]
+    status_username: bool,
+
+    /// Address that serves /metrics
+    #[arg(long, env = "CLICKUP_OPERATOR_METRICS_ADDR", default_value = "0.0.0.0:8080", value_name = "ADDR:PORT")]
+    metrics_addr: SocketAddr,
+
+    /// Address that serves /healthz and /readyz
+    #[arg(long, env = "CLICKUP_OPERATOR_HEALTH_ADDR", default_value = "0.0.0.0:8081", value_name = "ADDR:PORT")]
+    health_addr: SocketAddr,
+
+    /// How log lines look
+    #[arg(long, env = "CLICKUP_OPERATOR_LOG_FORMAT", default_value = "json", value_enum)]
+    log_format: LogFormat,
+
+    /// The least severe level that is logged: error, warn, info, debug or trace
+    #[arg(long, env = "CLICKUP_OPERATOR_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    log_level: LogLevel,
+}
+
+/// Why the operator does not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A flag about ClickUp cannot be used.
+    #[error(transparent)]
+    ClickUp(#[from] ClientError),
+    /// There is no cluster to talk to.
+    #[error("no Kubernetes cluster: run in a Pod with a ServiceAccount, or set KUBECONFIG to a file that names one")]
+    Config(#[from] kube::config::InferConfigError),
+    /// The cluster's client cannot be made.
+    #[error("cannot set up the client of the Kubernetes API")]
+    Client(#[source] kube::Error),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// Signals cannot be listened for.
+    #[error("cannot listen for signals")]
+    Signals(#[source] io::Error),
+    /// The system gives no randomness.
+    #[error("the system has no randomness to give")]
+    Randomness,
+}
+
+/// Runs the operator until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Says which flag or part of the environment to correct.
+pub async fn run(args: RunArgs) -> Result<(), RunError> {
+    observe::init(args.log_format, args.log_level);
+    let clickup = clickup::Client::new(ClientOptions {
+        url: args.clickup_url,
+        allow_insecure_http: args.allow_insecure_http,
+        ca_file: args.ca_file,
+        proxy: args.proxy,
+        max_body: args.max_body,
+        connections: args.concurrency.into(),
+    })?;
+    let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
+    let _servers = Servers::start(args.metrics_addr, args.health_addr, metrics.clone(), health.clone()).await?;
+    let options = ControllerOptions {
+        concurrency: args.concurrency,
+        status: StatusOptions { username: args.status_username, heartbeat: args.status_heartbeat.signed() },
+    };
+    let (mut term, mut int) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let stop = async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    };
+    controller::run(cluster().await?, clickup, options, metrics, health, stop).await.map_err(|_| RunError::Randomness)
+}
+
+async fn cluster() -> Result<kube::Client, RunError> {
+    let mut config = kube::Config::infer().await?;
+    // Its own retries would hide for minutes that the API server fails; passes have a retry policy.
+    config.default_retry = false;
+    kube::Client::try_from(config).map_err(RunError::Client)
+}
+
+fn listen(kind: SignalKind) -> Result<tokio::signal::unix::Signal, RunError> {
+    signal(kind).map_err(RunError::Signals)
+}

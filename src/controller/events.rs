@@ -1,0 +1,91 @@
+//! Events on transitions of Ready: best effort, in a queue behind the status writes.
+
+use super::MANAGER;
+use crate::{
+    api::{ClickUpConnectionStatus, ConditionType, Reason, StoredConnection},
+    observe::Metrics,
+};
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
+use kube::{
+    Client, Resource,
+    runtime::events::{Event, EventType, Recorder, Reporter},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tracing::{debug, info};
+
+/// Events that wait; what does not fit is dropped and counted: the status says it all.
+const QUEUE: usize = 1024;
+
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Tells of transitions: one line in the log and one Event each.
+pub(super) struct Transitions {
+    queue: mpsc::Sender<(Event, ObjectReference)>,
+    metrics: Arc<Metrics>,
+}
+
+/// Starts the queue. It ends when the last sender is gone and everything was sent.
+pub(super) fn start(client: Client, metrics: Arc<Metrics>) -> (Transitions, JoinHandle<()>) {
+    let (queue, mut waiting) = mpsc::channel::<(Event, ObjectReference)>(QUEUE);
+    let instance = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME")).ok();
+    let recorder = Recorder::new(client, Reporter { controller: MANAGER.to_owned(), instance });
+    let counters = metrics.clone();
+    let worker = tokio::spawn(async move {
+        while let Some((event, about)) = waiting.recv().await {
+            let sent = matches!(timeout(PUBLISH_TIMEOUT, recorder.publish(&event, &about)).await, Ok(Ok(())));
+            counters.event(if sent { "sent" } else { "failed" });
+            if !sent {
+                debug!(namespace = about.namespace, name = about.name, "an Event could not be written");
+            }
+        }
+    });
+    (Transitions { queue, metrics }, worker)
+}
+
+impl Transitions {
+    /// Tells what changed between two statuses, if Ready or its reason did.
+    pub(super) fn tell(&self, stored: &StoredConnection, before: Option<&ClickUpConnectionStatus>, after: &ClickUpConnectionStatus) {
+        let (Some(now), before) = (ready(after), before.and_then(ready)) else { return };
+        let state = |c: &Condition| (c.status.clone(), c.reason.clone());
+        if before.map(state) == Some(state(now)) {
+            return;
+        }
+        info!(
+            namespace = stored.metadata.namespace,
+            name = stored.metadata.name,
+            ready = now.status,
+            reason = now.reason,
+            before = before.map_or("", |c| &c.reason),
+            message = now.message,
+            "connection changed"
+        );
+        if is_news(before, now) {
+            let about = stored.object_ref(&());
+            if self.queue.try_send((event(now), about)).is_err() {
+                self.metrics.event("dropped");
+            }
+        }
+    }
+}
+
+/// That a first check is under way, and that it succeeds, is no news: the status says it.
+fn is_news(before: Option<&Condition>, now: &Condition) -> bool {
+    let checking = <&str>::from(Reason::Checking);
+    let first = before.is_none_or(|c| c.reason == checking);
+    now.reason != checking && !(first && now.status == "True")
+}
+
+fn event(ready: &Condition) -> Event {
+    Event {
+        type_: if ready.status == "True" { EventType::Normal } else { EventType::Warning },
+        reason: ready.reason.clone(),
+        note: Some(ready.message.clone()),
+        action: "Check".to_owned(),
+        secondary: None,
+    }
+}
+
+fn ready(status: &ClickUpConnectionStatus) -> Option<&Condition> {
+    status.conditions.iter().find(|c| c.type_ == <&str>::from(ConditionType::Ready))
+}

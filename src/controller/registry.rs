@@ -1,0 +1,78 @@
+//! The memory of every connection, and when each is due: what is due and not begun is a fault that /healthz reports.
+
+use super::{checks::RunningCheck, token_state::lock};
+use crate::{
+    api::{ClickUpConnectionStatus, StoredConnection},
+    connection::Session,
+};
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+/// All connections that were seen, by uid.
+#[derive(Default)]
+pub(super) struct Registry {
+    entries: Mutex<HashMap<String, Arc<Entry>>>,
+}
+
+/// One connection.
+pub(super) struct Entry {
+    /// Held by the pass that is under way; there is never more than one.
+    pub(super) memory: tokio::sync::Mutex<Memory>,
+    due_at: AtomicI64,
+}
+
+/// What is remembered of one connection, the running check and the last write included.
+pub(super) struct Memory {
+    pub(super) session: Session,
+    pub(super) check: Option<RunningCheck>,
+    pub(super) written: Option<Written>,
+    pub(super) failures: u32,
+}
+
+/// The last write, until the watch shows it.
+pub(super) struct Written {
+    /// The version that it made.
+    pub(super) version: String,
+    pub(super) status: ClickUpConnectionStatus,
+}
+
+impl Registry {
+    /// The memory of a connection; of one not seen before, what its status says.
+    pub(super) fn entry(&self, stored: &StoredConnection, now: Timestamp) -> Arc<Entry> {
+        let uid = stored.metadata.uid.clone().unwrap_or_default();
+        let fresh = || {
+            let memory = Memory { session: Session::recall(stored, now), check: None, written: None, failures: 0 };
+            Arc::new(Entry { memory: tokio::sync::Mutex::new(memory), due_at: AtomicI64::new(i64::MAX) })
+        };
+        lock(&self.entries).entry(uid).or_insert_with(fresh).clone()
+    }
+
+    /// Forgets a connection.
+    pub(super) fn forget(&self, uid: &str) {
+        lock(&self.entries).remove(uid);
+    }
+
+    /// Forgets the connections that are gone.
+    pub(super) fn retain(&self, is_there: impl Fn(&str) -> bool) {
+        lock(&self.entries).retain(|uid, _| is_there(uid));
+    }
+
+    /// How much the connection that is latest is late: the age of the oldest pass that is due and has not ended.
+    pub(super) fn lag(&self, now: Timestamp) -> SignedDuration {
+        let oldest = lock(&self.entries).values().map(|e| e.due_at.load(Ordering::Relaxed)).min().unwrap_or(i64::MAX);
+        Timestamp::from_millisecond(oldest).map_or(SignedDuration::ZERO, |due| now.duration_since(due).max(SignedDuration::ZERO))
+    }
+}
+
+impl Entry {
+    /// Notes when the next pass is due.
+    pub(super) fn due(&self, at: Option<Timestamp>) {
+        self.due_at.store(at.map_or(i64::MAX, Timestamp::as_millisecond), Ordering::Relaxed);
+    }
+}

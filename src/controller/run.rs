@@ -1,0 +1,169 @@
+//! The controller's life: start the watches, run passes until the end is asked for, then finish what runs.
+
+use super::{
+    checks::Checks,
+    events,
+    index::SecretIndex,
+    reconcile::{self, Context},
+    registry::Registry,
+    secrets,
+};
+use crate::{
+    api::StoredConnection,
+    clickup::{self, TokenKeys},
+    connection::StatusOptions,
+    observe::{Health, Metrics},
+};
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use kube::{
+    Api, Client,
+    runtime::{
+        Controller, WatchStreamExt,
+        controller::{self, Error as ControllerError},
+        reflector, watcher,
+    },
+};
+use std::{
+    sync::{Arc, Mutex, atomic::{AtomicBool, Ordering}},
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::{info, warn};
+
+/// After the end was asked for, checks that run get this long to end and to be written. The rest of the ten seconds that
+/// a Pod is given at least is for the passes under way and the Events.
+const DRAIN: Duration = Duration::from_secs(6);
+const LAST_PASSES: Duration = Duration::from_secs(2);
+const LAST_EVENTS: Duration = Duration::from_secs(1);
+
+/// What the operator's flags say about the controller.
+#[derive(Clone, Copy, Debug)]
+pub struct ControllerOptions {
+    /// Passes, and checks, that run at the same time.
+    pub concurrency: u16,
+    /// What the status holds.
+    pub status: StatusOptions,
+}
+
+/// Runs until `stop` resolves, and then to the end of what runs.
+///
+/// # Errors
+/// The system has no randomness to give.
+pub async fn run(
+    client: Client,
+    clickup: clickup::Client,
+    options: ControllerOptions,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ring::error::Unspecified> {
+    // Holds at most an entry per connection and event; the scheduler takes them off at once and merges them.
+    let (wake, woken) = mpsc::unbounded_channel();
+    let (transitions, events) = events::start(client.clone(), metrics.clone());
+    let context = Arc::new(Context {
+        client: client.clone(),
+        keys: TokenKeys::generate()?,
+        checks: Checks::new(clickup, metrics.clone(), options.concurrency.into(), wake.clone()),
+        index: Arc::new(Mutex::new(SecretIndex::default())),
+        registry: Registry::default(),
+        transitions,
+        metrics: metrics.clone(),
+        status: options.status,
+        draining: AtomicBool::new(false),
+    });
+
+    let (store, writer) = reflector::store();
+    metrics.observe(store.clone());
+    let connections = connections(&client, context.clone(), store.clone(), writer);
+
+    let (synced, mut secrets_synced) = watch::channel(false);
+    let secrets = AbortOnDropHandle::new(tokio::spawn({
+        let (store, index) = (store.clone(), context.index.clone());
+        async move {
+            // First who refers to what, then the Secrets: events of others need not be kept.
+            if store.wait_until_ready().await.is_ok() {
+                secrets::watch_versions(client, index, wake, synced).await;
+            }
+        }
+    }));
+    let ready = AbortOnDropHandle::new(tokio::spawn({
+        let health = health.clone();
+        async move {
+            if secrets_synced.wait_for(|synced| *synced).await.is_ok() {
+                health.set_ready(true);
+                info!("watching ClickUpConnections and Secrets");
+            }
+        }
+    }));
+    health.watch_lag({
+        let context = Arc::downgrade(&context);
+        move || context.upgrade().map_or(jiff::SignedDuration::ZERO, |c| c.registry.lag(Timestamp::now()))
+    });
+
+    let drained = CancellationToken::new();
+    let _drain = AbortOnDropHandle::new(tokio::spawn(drain(stop, context.clone(), health, drained.clone())));
+    let woken = stream::unfold(woken, |mut woken| async { woken.recv().await.map(|who| (who, woken)) });
+    let config = controller::Config::default().concurrency(options.concurrency);
+    let mut passes = std::pin::pin!(
+        Controller::for_stream(connections, store)
+            .with_config(config)
+            .reconcile_on(woken)
+            .graceful_shutdown_on(drained.clone().cancelled_owned())
+            .run(|stored, context| Box::pin(reconcile::reconcile(stored, context)), reconcile::retry, context.clone())
+            .for_each(|pass| async {
+                if let Err(ControllerError::QueueError(error)) = pass {
+                    warn!(error = secrets::watch_error(error), "the watch of ClickUpConnections fails: it is tried again");
+                }
+            })
+    );
+    let over = async {
+        drained.cancelled().await;
+        tokio::time::sleep(LAST_PASSES).await;
+    };
+    tokio::select! {
+        () = &mut passes => {}
+        () = over => warn!("passes still run: they are given up"),
+    }
+    drop((secrets, ready, context));
+    if timeout(LAST_EVENTS, events).await.is_err() {
+        warn!("some Events could not be written in time");
+    }
+    info!("stopped");
+    Ok(())
+}
+
+/// The watch of connections, which fills the store and the index on its way to the controller.
+fn connections(
+    client: &Client,
+    context: Arc<Context>,
+    store: reflector::Store<StoredConnection>,
+    writer: reflector::store::Writer<StoredConnection>,
+) -> impl futures::Stream<Item = Result<StoredConnection, watcher::Error>> + Send + 'static {
+    let api: Api<StoredConnection> = Api::all(client.clone());
+    watcher(api, watcher::Config::default().streaming_lists())
+        .default_backoff()
+        .reflect(writer)
+        .inspect(move |event| {
+            if let Ok(event) = event {
+                reconcile::take_in(&context, event, &store);
+            }
+        })
+        .applied_objects()
+}
+
+/// Once the end is asked for, begins nothing new, and lets checks end and be written.
+async fn drain(stop: impl Future<Output = ()>, context: Arc<Context>, health: Arc<Health>, drained: CancellationToken) {
+    stop.await;
+    health.set_ready(false);
+    info!("asked to stop: finishing what runs");
+    context.draining.store(true, Ordering::Relaxed);
+    if timeout(DRAIN, context.checks.drained()).await.is_err() {
+        warn!("checks still run: they are given up, and begun anew after the next start");
+    }
+    drained.cancel();
+}

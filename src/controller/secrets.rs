@@ -1,0 +1,173 @@
+//! Secrets: read by name when a token is needed, and watched as metadata, of which only names and versions survive.
+
+use super::{
+    ApiError, ConnectionRef,
+    index::{SecretIndex, SecretRef, Seen},
+    token_state::lock,
+};
+use crate::{
+    api::{SecretKeyRef, TOKEN_TYPE_LABEL, TokenType},
+    clickup::TokenKeys,
+    connection::{SecretContent, TokenProblem, TokenReading, token_of},
+};
+use futures::{StreamExt, pin_mut};
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::{
+    Api, Client,
+    api::{GetParams, PartialObjectMeta},
+    core::{Request, Resource},
+    runtime::{WatchStreamExt, watcher},
+};
+use serde::Deserialize;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{sync::mpsc, time::timeout};
+use tracing::{info, warn};
+use zeroize::Zeroizing;
+
+/// How long one read of a Secret may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads the token of a connection. `seen` is the version that the watch saw last: at least that one is read, which the
+/// API server may then answer from its cache.
+///
+/// # Errors
+/// The API server failed the read, which says nothing about the Secret.
+pub(super) async fn read_token(
+    client: &Client,
+    keys: &TokenKeys,
+    namespace: &str,
+    source: &SecretKeyRef,
+    kind: TokenType,
+    seen: Option<&str>,
+) -> Result<TokenReading, ApiError> {
+    let params = seen.map(GetParams::at).unwrap_or_default();
+    let path = Secret::url_path(&(), Some(namespace));
+    let request = Request::new(path).get(&source.name, &params).map_err(|e| ApiError::Transport(e.to_string()))?;
+    let unavailable = |problem| Ok(TokenReading::Unavailable { problem, version: None });
+    let secret = match timeout(READ_TIMEOUT, client.request::<TokenSecret>(request)).await?.map_err(ApiError::from) {
+        Ok(secret) => secret,
+        Err(error) => {
+            return match error.code() {
+                Some(404) => unavailable(TokenProblem::secret_not_found(source)),
+                Some(403) => unavailable(TokenProblem::access_denied(source)),
+                _ => Err(error),
+            };
+        }
+    };
+    let version = secret.metadata.resource_version.clone().unwrap_or_default();
+    Ok(match token_of(&secret.content(), source, kind) {
+        Ok(token) => TokenReading::Found { key: keys.key(&token), token: Arc::new(token), version },
+        Err(problem) => TokenReading::Unavailable { problem, version: Some(version) },
+    })
+}
+
+/// A Secret without its annotations, in which `kubectl apply` keeps a copy of it.
+#[derive(Clone, Deserialize)]
+struct TokenSecret {
+    metadata: TokenSecretMetadata,
+    #[serde(rename = "type", default)]
+    type_: String,
+    #[serde(default)]
+    data: Option<BTreeMap<String, ByteString>>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenSecretMetadata {
+    resource_version: Option<String>,
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+impl TokenSecret {
+    fn content(self) -> SecretContent {
+        let label = self.metadata.labels.and_then(|mut labels| labels.remove(TOKEN_TYPE_LABEL));
+        let data = self.data.unwrap_or_default();
+        SecretContent {
+            type_: self.type_,
+            token_type_label: label,
+            data: data.into_iter().map(|(key, value)| (key, Zeroizing::new(value.0))).collect(),
+        }
+    }
+}
+
+/// Follows the versions of the Secrets that connections refer to, and tells `changed` whom an event concerns. Never ends;
+/// a watch that the API server refuses is tried again and stops nothing else.
+pub(super) async fn watch_versions(
+    client: Client,
+    index: Arc<Mutex<SecretIndex>>,
+    changed: mpsc::UnboundedSender<ConnectionRef>,
+    synced: tokio::sync::watch::Sender<bool>,
+) {
+    let api: Api<PartialObjectMeta<Secret>> = Api::all(client);
+    // A streamed list arrives one by one: ten thousand Secrets are never held at once.
+    let events = watcher(api, watcher::Config::default().streaming_lists()).default_backoff();
+    pin_mut!(events);
+    let mut listed = HashSet::new();
+    let mut failing = false;
+    while let Some(event) = events.next().await {
+        let concerned = match event {
+            Ok(watcher::Event::Init) => {
+                listed.clear();
+                Vec::new()
+            }
+            Ok(watcher::Event::InitApply(secret)) => match place(&secret) {
+                Some((place, version)) => {
+                    if lock(&index).is_referred_to(&place) {
+                        listed.insert(place.clone());
+                    }
+                    lock(&index).saw(&place, Seen::Version(version))
+                }
+                None => Vec::new(),
+            },
+            Ok(watcher::Event::InitDone) => {
+                synced.send_replace(true);
+                if std::mem::take(&mut failing) {
+                    info!("the watch of Secrets works again");
+                }
+                lock(&index).saw_all(&std::mem::take(&mut listed))
+            }
+            Ok(watcher::Event::Apply(secret)) => match place(&secret) {
+                Some((place, version)) => lock(&index).saw(&place, Seen::Version(version)),
+                None => Vec::new(),
+            },
+            Ok(watcher::Event::Delete(secret)) => match place(&secret) {
+                Some((place, _)) => lock(&index).saw(&place, Seen::Gone),
+                None => Vec::new(),
+            },
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    warn!(error = watch_error(error), "the watch of Secrets fails, edits of Secrets are noticed late: it is tried again");
+                }
+                Vec::new()
+            }
+        };
+        for connection in concerned {
+            if changed.send(connection).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn place(secret: &PartialObjectMeta<Secret>) -> Option<(SecretRef, String)> {
+    let metadata = secret.meta();
+    let place = SecretRef { namespace: metadata.namespace.clone()?, name: metadata.name.clone()? };
+    Some((place, metadata.resource_version.clone()?))
+}
+
+/// What a watch's error says, without quoting what the API server sent.
+pub(super) fn watch_error(error: watcher::Error) -> String {
+    use watcher::Error::*;
+    match error {
+        InitialListFailed(error) => format!("cannot list: {}", ApiError::from(error)),
+        WatchStartFailed(error) => format!("cannot watch: {}", ApiError::from(error)),
+        WatchFailed(error) => format!("the watch broke: {}", ApiError::from(error)),
+        WatchError(status) => format!("the API server ended the watch: HTTP {} {}", status.code, status.reason),
+        NoResourceVersion => "the API server's answer lacks a resourceVersion".to_owned(),
+    }
+}

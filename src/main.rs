@@ -1,0 +1,51 @@
+//! The binary: arguments, the TLS provider, and the command.
+
+use clap::{Parser, Subcommand};
+use clickup_operator::commands::{crd, run};
+use std::{error::Error, io::Write, process::ExitCode};
+
+/// Checks ClickUp API tokens kept in Kubernetes Secrets, and reports on them as ClickUpConnection resources.
+///
+/// A ClickUpConnection names a Secret that holds a ClickUp token. The operator checks the token with ClickUp, resolves the
+/// workspaces, keeps checking, and writes what it found into status.conditions.
+#[derive(Parser)]
+#[command(name = "clickup-operator", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the operator, in a Pod or with KUBECONFIG, until SIGTERM or Ctrl-C
+    Run(Box<run::RunArgs>),
+    /// Print the CustomResourceDefinition: clickup-operator crd | kubectl apply -f -
+    Crd,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // One provider for every client of the process, named before the first of them is made.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let ended: Result<(), Box<dyn Error>> = match arguments.command {
+        Command::Run(args) => run::run(*args).await.map_err(Into::into),
+        Command::Crd => print_crd(),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("clickup-operator: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_crd() -> Result<(), Box<dyn Error>> {
+    Ok(std::io::stdout().write_all(crd::yaml()?.as_bytes())?)
+}

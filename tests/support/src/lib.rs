@@ -1,0 +1,21 @@
+//! What the tests, the demo and `make dev` run on: a real Kubernetes API server, the ClickUp simulator and
+//! the operator, each a process that never outlives us, also when we are killed. Linux, and macOS as far as
+//! `/proc` is not needed.
+
+pub mod control_plane;
+mod http;
+mod network;
+pub mod operator;
+pub mod process;
+pub mod scratch;
+pub mod simulator;
+pub mod stack;
+pub mod wait;
+
+/// Makes `ring` the TLS provider of this process; may be called any number of times.
+///
+/// Everything in this crate that opens a TLS connection calls it first.
+pub fn install_crypto_provider() {
+    // An error only says that a provider is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
