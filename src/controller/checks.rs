@@ -25,7 +25,8 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker, task_tracker::TaskTracker
 /// Workspaces that one check tries at the same time.
 const PROBES_AT_ONCE: usize = 4;
 
-type State = Arc<Mutex<TokenState>>;
+/// What is known of a token, for who holds it.
+pub(super) type State = Arc<Mutex<TokenState>>;
 
 /// Begins checks and tells when they end.
 pub(super) struct Checks {
@@ -42,8 +43,6 @@ pub(super) struct RunningCheck {
     _task: AbortOnDropHandle<()>,
     /// Keeps a shutdown waiting until the outcome is written.
     _pending: TaskTrackerToken,
-    /// Keeps what is known of the token.
-    _state: State,
 }
 
 impl RunningCheck {
@@ -80,18 +79,17 @@ impl Checks {
     pub(super) fn begin(&self, connection: ConnectionRef, state: State, request: CheckRequest) -> RunningCheck {
         let (sender, outcome) = oneshot::channel();
         let (asker, slots, ended) = (self.asker.clone(), self.slots.clone(), self.ended.clone());
-        let shared = state.clone();
         let task = self.tracker.spawn(async move {
             // Waiting for a place does not count against the timeout.
             let Ok(_slot) = slots.acquire_owned().await else { return };
-            let outcome = asker.check(&shared, request).await;
+            let outcome = asker.check(&state, request).await;
             asker.metrics.check_ended(&outcome);
             if sender.send(outcome).is_ok() {
                 // Nobody listens only when the process is about to end.
                 let _ = ended.send(connection);
             }
         });
-        RunningCheck { outcome, _task: AbortOnDropHandle::new(task), _pending: self.tracker.token(), _state: state }
+        RunningCheck { outcome, _task: AbortOnDropHandle::new(task), _pending: self.tracker.token() }
     }
 
     /// Waits until every check has ended and its outcome was written.

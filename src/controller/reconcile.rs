@@ -33,7 +33,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 use tracing::warn;
 
 /// The deadline of a pass: a read and two writes, each under its own.
@@ -51,6 +51,9 @@ pub(super) struct Context {
     pub(super) status: StatusOptions,
     /// Set when the process is about to end: nothing new is begun.
     pub(super) draining: AtomicBool,
+    /// Whether the watch has shown every connection once. (A store's own `wait_until_ready` wakes one waiter only, and the
+    /// controller is one.)
+    pub(super) listed: watch::Sender<bool>,
 }
 
 /// A failed pass, and how many failed before it.
@@ -143,7 +146,7 @@ async fn observe(
     memory: &mut Memory,
     context: &Context,
 ) -> Result<(), ReconcileError> {
-    let Memory { session, check, .. } = memory;
+    let Memory { session, check, token, .. } = memory;
     session.notice(stored, spec, Timestamp::now());
     let connection = stored.to_object_ref(());
     let seen = lock(&context.index).seen(&connection).cloned();
@@ -170,6 +173,7 @@ async fn observe(
             }
             Step::Check(request) => {
                 let state = context.checks.token(request.key, request.good_before);
+                *token = Some(state.clone());
                 if let Some(until) = Checks::limited_until(&state, Timestamp::now()) {
                     session.put_off(until);
                     break;
@@ -240,6 +244,7 @@ pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>, store:
             let uids: HashSet<_> = store.state().iter().filter_map(|c| c.metadata.uid.clone()).collect();
             context.registry.retain(|uid| uids.contains(uid));
             lock(&context.index).retain(|connection| store.get(connection).is_some());
+            context.listed.send_replace(true);
         }
     }
 }

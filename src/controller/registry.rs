@@ -1,6 +1,6 @@
 //! The memory of every connection, and when each is due: what is due and not begun is a fault that /healthz reports.
 
-use super::{checks::RunningCheck, token_state::lock};
+use super::{checks::{RunningCheck, State}, token_state::lock};
 use crate::{
     api::{ClickUpConnectionStatus, StoredConnection},
     connection::Session,
@@ -31,6 +31,8 @@ pub(super) struct Entry {
 pub(super) struct Memory {
     pub(super) session: Session,
     pub(super) check: Option<RunningCheck>,
+    /// Keeps what is known of the token for as long as the connection holds it.
+    pub(super) token: Option<State>,
     pub(super) written: Option<Written>,
     pub(super) failures: u32,
 }
@@ -47,7 +49,7 @@ impl Registry {
     pub(super) fn entry(&self, stored: &StoredConnection, now: Timestamp) -> Arc<Entry> {
         let uid = stored.metadata.uid.clone().unwrap_or_default();
         let fresh = || {
-            let memory = Memory { session: Session::recall(stored, now), check: None, written: None, failures: 0 };
+            let memory = Memory { session: Session::recall(stored, now), check: None, token: None, written: None, failures: 0 };
             Arc::new(Entry { memory: tokio::sync::Mutex::new(memory), due_at: AtomicI64::new(i64::MAX) })
         };
         lock(&self.entries).entry(uid).or_insert_with(fresh).clone()

@@ -75,6 +75,7 @@ pub async fn run(
         metrics: metrics.clone(),
         status: options.status,
         draining: AtomicBool::new(false),
+        listed: watch::Sender::new(false),
     });
 
     let (store, writer) = reflector::store();
@@ -83,10 +84,10 @@ pub async fn run(
 
     let (synced, mut secrets_synced) = watch::channel(false);
     let secrets = AbortOnDropHandle::new(tokio::spawn({
-        let (store, index) = (store.clone(), context.index.clone());
+        let (index, mut listed) = (context.index.clone(), context.listed.subscribe());
         async move {
             // First who refers to what, then the Secrets: events of others need not be kept.
-            if store.wait_until_ready().await.is_ok() {
+            if listed.wait_for(|listed| *listed).await.is_ok() {
                 secrets::watch_versions(client, index, wake, synced).await;
             }
         }
@@ -109,27 +110,26 @@ pub async fn run(
     let _drain = AbortOnDropHandle::new(tokio::spawn(drain(stop, context.clone(), health, drained.clone())));
     let woken = stream::unfold(woken, |mut woken| async { woken.recv().await.map(|who| (who, woken)) });
     let config = controller::Config::default().concurrency(options.concurrency);
-    let mut passes = std::pin::pin!(
-        Controller::for_stream(connections, store)
-            .with_config(config)
-            .reconcile_on(woken)
-            .graceful_shutdown_on(drained.clone().cancelled_owned())
-            .run(|stored, context| Box::pin(reconcile::reconcile(stored, context)), reconcile::retry, context.clone())
-            .for_each(|pass| async {
-                if let Err(ControllerError::QueueError(error)) = pass {
-                    warn!(error = secrets::watch_error(error), "the watch of ClickUpConnections fails: it is tried again");
-                }
-            })
-    );
+    let passes = Controller::for_stream(connections, store)
+        .with_config(config)
+        .reconcile_on(woken)
+        .graceful_shutdown_on(drained.clone().cancelled_owned())
+        .run(|stored, context| Box::pin(reconcile::reconcile(stored, context)), reconcile::retry, context)
+        .for_each(|pass| async {
+            if let Err(ControllerError::QueueError(error)) = pass {
+                warn!(error = secrets::watch_error(error), "the watch of ClickUpConnections fails: it is tried again");
+            }
+        });
     let over = async {
         drained.cancelled().await;
         tokio::time::sleep(LAST_PASSES).await;
     };
     tokio::select! {
-        () = &mut passes => {}
+        () = passes => {}
         () = over => warn!("passes still run: they are given up"),
     }
-    drop((secrets, ready, context));
+    // With the last pass the last sender of Events is gone.
+    drop((secrets, ready));
     if timeout(LAST_EVENTS, events).await.is_err() {
         warn!("some Events could not be written in time");
     }

@@ -4,7 +4,7 @@
 //! that works in the directory. When the last of them is gone the keeper sees the end and removes the directory.
 
 use std::fs::DirBuilder;
-use std::io::{self, PipeWriter};
+use std::io::{self, PipeWriter, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,11 @@ impl ScratchDir {
         let path = std::env::temp_dir().join(format!("clickup-operator-{name}-{}", unique_suffix()));
         let failed = |source| ScratchError::Create { path: path.clone(), source };
         let (reader, pipe) = io::pipe().map_err(failed)?;
-        let keep = if std::env::var_os(KEEP_VARIABLE).is_some() { "keep" } else { "" };
+        let keep = std::env::var_os(KEEP_VARIABLE).map_or("", |_| "keep");
+        if !keep.is_empty() {
+            // Past the capture of `cargo test`.
+            let _ = writeln!(io::stderr().lock(), "{KEEP_VARIABLE} is set: {} stays", path.display());
+        }
         DirBuilder::new().mode(0o700).create(&path).map_err(failed)?;
         let keeper = Command::new("sh")
             .args(["-c", KEEPER, "clickup-operator-scratch-keeper"])

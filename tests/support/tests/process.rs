@@ -123,6 +123,21 @@ async fn a_dropped_process_ends_and_its_directory_goes_after_it() {
 }
 
 #[tokio::test]
+async fn a_process_whose_guard_was_killed_ends_too() {
+    let scratch = ScratchDir::create("process-test").unwrap();
+    let process = start(&scratch, "orphan", "exec sleep 1000");
+    let pid = process.pid();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let guard = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim();
+    assert!(Command::new("kill").args(["-KILL", guard]).status().unwrap().success());
+    assert_eq!(process.wait(SOON).await.unwrap(), Exit::Signal(9));
+    assert!(is_alive(pid), "nobody has told it to end yet");
+    drop(process);
+    is_gone(pid).await;
+    scratch.remove().await.unwrap();
+}
+
+#[tokio::test]
 async fn the_deadline_of_wait_shows_the_log() {
     let scratch = ScratchDir::create("process-test").unwrap();
     let process = start(&scratch, "busy", "echo I am busy; exec sleep 1000");

@@ -78,7 +78,7 @@ fn truncated(mut reply: Reply, keep: u64) -> Chunks {
     let head = head(&reply);
     let mut left = usize::try_from(keep).unwrap_or(usize::MAX);
     let body = reply.content.chunks.map_while(move |mut chunk| {
-        
+        chunk.truncate(left);
         left -= chunk.len();
         (!chunk.is_empty()).then_some(chunk)
     });

@@ -32,7 +32,8 @@ pub const ADMIN: &str = "admin";
 
 const ATTEMPTS: u32 = 5;
 const READY_DEADLINE: Duration = Duration::from_secs(90);
-const GRACE: Duration = Duration::from_secs(5);
+/// With a watch open kube-apiserver takes its time, and nothing of it is needed afterwards.
+const GRACE: Duration = Duration::from_secs(1);
 const SERVICE_ACCOUNT_TOKEN_SECONDS: i64 = 24 * 3600;
 
 /// How to start a control plane; the default is what most tests need.

@@ -16,13 +16,14 @@ child=$!
 
 (
     while read -r signal <&3; do kill -s "$signal" "$child"; done
-    sleep "$grace" 3<&- >/dev/null 2>&1 &
-    nap=$!
-    trap 'kill "$nap"; exit' TERM
-    # Were the guard killed, its process group is still ours: end all that is left of it.
-    kill -USR1 $$ || kill -KILL 0
-    wait "$nap"
-    kill -USR2 $$ || kill -KILL 0
+    nap() { sleep "$1" 3<&- >/dev/null 2>&1 & napping=$!; wait "$napping"; }
+    trap 'kill "$napping"; exit' TERM
+    kill -USR1 $$
+    nap "$grace"
+    kill -USR2 $$
+    nap 2
+    # The guard itself must have been killed. Its process group is still ours: end all that is left of it.
+    kill -KILL 0
 ) >/dev/null &
 watcher=$!
 exec 3<&- </dev/null
