@@ -39,7 +39,9 @@ impl From<Duration> for std::time::Duration {
 
 /// A text that is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a duration: write hours, minutes and seconds in this order, such as \"90s\", \"10m\" or \"1h30m\"")]
+#[error(
+    "{0:?} is not a duration: write hours, minutes and seconds in this order, such as \"90s\", \"10m\" or \"1h30m\""
+)]
 pub struct InvalidDuration(String);
 
 impl FromStr for Duration {
@@ -122,7 +124,9 @@ mod tests {
             let duration: Duration = text.parse().unwrap();
             assert_eq!((duration.as_secs(), duration.to_string()), (seconds, written.to_owned()), "{text}");
         }
-        for text in ["", "10", "m", "10 m", "1m1h", "-5m", "1.5h", "5M", "1h2h", "+5m", "99999999999999999999h"] {
+        for text in
+            ["", "10", "m", "10 m", "1m1h", "-5m", "1.5h", "5M", "1h2h", "+5m", "99999999999999999999h"]
+        {
             assert!(text.parse::<Duration>().is_err(), "{text}");
         }
     }

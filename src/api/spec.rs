@@ -19,16 +19,66 @@ use strum::{Display, IntoStaticStr};
     status = "ClickUpConnectionStatus",
     doc = "A ClickUpConnection names a Secret that holds a ClickUp API token. The operator checks the token with ClickUp, resolves the workspaces, keeps checking, and writes what it found into status.conditions.",
     derive = "PartialEq",
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether what the connection asks for works"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why it is ready or not"),
-    printcolumn(name = "Workspace", type_ = "string", json_path = ".status.defaultWorkspace.name", description = "The default workspace"),
-    printcolumn(name = "User", type_ = "string", json_path = ".status.user.id", description = "The ClickUp user that the token acts as"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether what the connection asks for works"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is ready or not"
+    ),
+    printcolumn(
+        name = "Workspace",
+        type_ = "string",
+        json_path = ".status.defaultWorkspace.name",
+        description = "The default workspace"
+    ),
+    printcolumn(
+        name = "User",
+        type_ = "string",
+        json_path = ".status.user.id",
+        description = "The ClickUp user that the token acts as"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Workspaces", type_ = "integer", json_path = ".status.workspaceCount", description = "How many workspaces the token can see", priority = 1),
-    printcolumn(name = "Interval", type_ = "string", json_path = ".spec.interval", description = "How often a good connection is checked again", priority = 1),
-    printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend", description = "Whether checking is suspended", priority = 1),
-    printcolumn(name = "Verified", type_ = "date", json_path = ".status.lastVerifiedTime", description = "Time since a check that ended in a verdict, as last written", priority = 1),
-    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", description = "What to know or to do", priority = 1)
+    printcolumn(
+        name = "Workspaces",
+        type_ = "integer",
+        json_path = ".status.workspaceCount",
+        description = "How many workspaces the token can see",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Interval",
+        type_ = "string",
+        json_path = ".spec.interval",
+        description = "How often a good connection is checked again",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Suspended",
+        type_ = "boolean",
+        json_path = ".spec.suspend",
+        description = "Whether checking is suspended",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Verified",
+        type_ = "date",
+        json_path = ".status.lastVerifiedTime",
+        description = "Time since a check that ended in a verdict, as last written",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "What to know or to do",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -103,7 +153,10 @@ const fn default_outage_grace_period() -> Duration {
 #[serde(rename_all = "camelCase")]
 pub struct SecretKeyRef {
     /// The Secret's name.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+    )]
     pub name: String,
 
     /// The key of the Secret's data that holds the token.
@@ -118,7 +171,18 @@ fn default_key() -> String {
 
 /// The kinds of ClickUp tokens.
 #[derive(
-    JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Display, IntoStaticStr,
+    JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    IntoStaticStr,
 )]
 #[schemars(inline)]
 pub enum TokenType {
@@ -162,22 +226,32 @@ impl ClickUpConnectionSpec {
         let within = |value: Duration, min: Duration, max: Duration| value >= min && value <= max;
         let one_name = |r: &WorkspaceRef| r.id.is_some() != r.name.is_some();
         let digits = |r: &WorkspaceRef| {
-            r.id.as_ref().is_none_or(|id| {
-                (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit())
-            })
+            r.id.as_ref()
+                .is_none_or(|id| (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()))
         };
         let (minute, day) = (Duration::from_mins(1), Duration::from_mins(24 * 60));
         let workspaces = || self.default_workspace.iter().chain(&self.required_workspaces);
         let rules = [
             (within(self.interval, minute, day), "interval", "write a duration from 1m to 24h"),
-            (within(self.timeout, Duration::from_secs(1), Duration::from_mins(5)), "timeout", "write a duration from 1s to 5m"),
+            (
+                within(self.timeout, Duration::from_secs(1), Duration::from_mins(5)),
+                "timeout",
+                "write a duration from 1s to 5m",
+            ),
             (self.timeout <= self.interval, "timeout", "write a duration that is not longer than interval"),
             (self.outage_grace_period <= day, "outageGracePeriod", "write a duration from 0s to 24h"),
             (self.required_workspaces.len() <= 20, "requiredWorkspaces", "write at most 20"),
-            (workspaces().all(one_name), "defaultWorkspace and requiredWorkspaces", "write exactly one of id and name"),
+            (
+                workspaces().all(one_name),
+                "defaultWorkspace and requiredWorkspaces",
+                "write exactly one of id and name",
+            ),
             (workspaces().all(digits), "defaultWorkspace and requiredWorkspaces", "an id has 1 to 20 digits"),
             (!self.token_secret_ref.name.is_empty(), "tokenSecretRef.name", "write the Secret's name"),
         ];
-        rules.into_iter().find(|(holds, ..)| !holds).map_or(Ok(()), |(_, field, rule)| Err(InvalidSpec { field, rule }))
+        rules
+            .into_iter()
+            .find(|(holds, ..)| !holds)
+            .map_or(Ok(()), |(_, field, rule)| Err(InvalidSpec { field, rule }))
     }
 }

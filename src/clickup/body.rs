@@ -38,7 +38,9 @@ where
     let mut size = head.len() as u64;
     // One chunk in flight: the decoder sets the pace of the network.
     let (chunks, rest) = mpsc::channel(1);
-    let decoder = tokio::task::spawn_blocking(move || parse(head.chain(Chunks { rest, current: Default::default() }), seed));
+    let decoder = tokio::task::spawn_blocking(move || {
+        parse(head.chain(Chunks { rest, current: Default::default() }), seed)
+    });
     let ended = loop {
         if size > cap {
             break Some(Answer::Unusable(Unusable::TooLarge));

@@ -30,10 +30,14 @@ pub struct ClientOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// A plain-text URL.
-    #[error("--clickup-url must start with https://: over {0}:// everybody on the way can read the tokens; --allow-insecure-http permits http:// for tests")]
+    #[error(
+        "--clickup-url must start with https://: over {0}:// everybody on the way can read the tokens; --allow-insecure-http permits http:// for tests"
+    )]
     Insecure(String),
     /// A URL with parts that it must not have.
-    #[error("--clickup-url must be a scheme, a host and a path, such as https://api.clickup.com/api: it has no user, password, query or fragment")]
+    #[error(
+        "--clickup-url must be a scheme, a host and a path, such as https://api.clickup.com/api: it has no user, password, query or fragment"
+    )]
     Url,
     /// The CA file cannot be read.
     #[error("--ca-file {path}: cannot read it")]
@@ -89,7 +93,10 @@ impl Client {
             "http" if allow_insecure_http => {}
             other => return Err(ClientError::Insecure(other.to_owned())),
         }
-        let extra = !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some();
+        let extra = !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some();
         if extra || !url.has_host() {
             return Err(ClientError::Url);
         }
@@ -125,7 +132,14 @@ impl Client {
         self.get(token, &path, Some(("archived", "false")), self.max_body, wire::ListAnswer("spaces")).await
     }
 
-    async fn get<S, T>(&self, token: &Token, path: &[&str], query: Option<(&str, &str)>, cap: u64, seed: S) -> Reply<T>
+    async fn get<S, T>(
+        &self,
+        token: &Token,
+        path: &[&str],
+        query: Option<(&str, &str)>,
+        cap: u64,
+        seed: S,
+    ) -> Reply<T>
     where
         S: for<'de> DeserializeSeed<'de, Value = T> + Send + 'static,
         T: Send + 'static,
@@ -149,7 +163,9 @@ impl Client {
     }
 
     async fn send(&self, token: &Token, url: Url) -> Result<Response, Failure> {
-        let Ok(authorization) = token.authorization() else { return Err(Failure::Connect("the token makes no header")) };
+        let Ok(authorization) = token.authorization() else {
+            return Err(Failure::Connect("the token makes no header"));
+        };
         let request = self.http.get(url).header(AUTHORIZATION, authorization).send();
         match tokio::time::timeout(transport::HEADER_TIMEOUT, request).await {
             Ok(Ok(response)) => Ok(response),

@@ -12,5 +12,7 @@ pub use client::{Client, ClientError, ClientOptions, Reply};
 pub use rate_limit::{RateLimit, wait_after_429};
 pub use token::{InvalidToken, Token, TokenKey, TokenKeys};
 pub use transport::Failure;
-pub use verdict::{Answer, Identity, NodeVerdict, NoVerdict, TokenVerdict, Unusable, judge_node, judge_token};
+pub use verdict::{
+    Answer, Identity, NoVerdict, NodeVerdict, TokenVerdict, Unusable, judge_node, judge_token,
+};
 pub use wire::{ErrorBody, User, Workspace};

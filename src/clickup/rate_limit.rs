@@ -61,7 +61,10 @@ mod tests {
         let cases: [(&[(&str, &str)], Option<SignedDuration>); 7] = [
             (&[date, ("x-ratelimit-reset", &in_s)], Some(secs(40))),
             (&[date, ("x-ratelimit-reset", &in_ms)], Some(secs(40))),
-            (&[("x-ratelimit-reset", &in_s)], Some("2026-11-23T10:00:40Z".parse::<Timestamp>().unwrap().duration_since(now))),
+            (
+                &[("x-ratelimit-reset", &in_s)],
+                Some("2026-11-23T10:00:40Z".parse::<Timestamp>().unwrap().duration_since(now)),
+            ),
             (&[date, ("retry-after", "7"), ("x-ratelimit-reset", &in_s)], Some(secs(7))),
             (&[date, ("retry-after", "Mon, 23 Nov 2026 10:01:30 GMT")], Some(secs(90))),
             (&[date, ("x-ratelimit-reset", "soon")], None),

@@ -44,8 +44,12 @@ impl Token {
         if quote(value.first()) || quote(value.last()) {
             return Err(Malformed("the value has quotes around it: store the token without them"));
         }
-        if value.get(..6).is_some_and(|p| p.eq_ignore_ascii_case(b"bearer")) && value.get(6).is_none_or(|b| !b.is_ascii_alphanumeric()) {
-            return Err(Malformed("the value starts with \"Bearer\": store the token alone, without that prefix"));
+        if value.get(..6).is_some_and(|p| p.eq_ignore_ascii_case(b"bearer"))
+            && value.get(6).is_none_or(|b| !b.is_ascii_alphanumeric())
+        {
+            return Err(Malformed(
+                "the value starts with \"Bearer\": store the token alone, without that prefix",
+            ));
         }
         if !value.iter().all(u8::is_ascii_graphic) {
             return Err(Malformed(

@@ -45,8 +45,12 @@ impl Failure {
         match kinds().find_map(connect_cause) {
             Some(cause) => Self::Connect(cause),
             None if hyper.is_parse() => Self::Garbled("what came is not HTTP"),
-            None if hyper.is_incomplete_message() && !error.is_request() => Self::Garbled("the answer ended early"),
-            None if hyper.is_incomplete_message() => Self::Connect("the connection was closed without an answer"),
+            None if hyper.is_incomplete_message() && !error.is_request() => {
+                Self::Garbled("the answer ended early")
+            }
+            None if hyper.is_incomplete_message() => {
+                Self::Connect("the connection was closed without an answer")
+            }
             None if error.is_body() || error.is_decode() => Self::Garbled("the answer ended early"),
             None => Self::Connect("the connection broke"),
         }

@@ -97,7 +97,9 @@ const DEAD_WITHOUT_ID: &str = "OAUTH_018";
 pub fn judge_token<T>(answer: Answer<T>, reset_in: Option<SignedDuration>) -> TokenVerdict<T> {
     match answer {
         Answer::Good(value) => TokenVerdict::Valid(value),
-        Answer::Error { status: 401, body } if code(&body).is_some_and(|c| DEAD.contains(&c) || c == DEAD_WITHOUT_ID) => {
+        Answer::Error { status: 401, body }
+            if code(&body).is_some_and(|c| DEAD.contains(&c) || c == DEAD_WITHOUT_ID) =>
+        {
             TokenVerdict::Rejected
         }
         other => TokenVerdict::NoVerdict(NoVerdict::of(&other, reset_in)),
@@ -119,7 +121,9 @@ pub fn judge_node(answer: &Answer<()>, reset_in: Option<SignedDuration>) -> Node
         401 if DEAD.contains(&code) => NodeVerdict::TokenDead,
         401 | 403 | 404 if code.starts_with("ITEM_") || code == "ACCESS_999" => NodeVerdict::NotFound,
         401 | 403 | 404 if code == "TEAM_110" => NodeVerdict::PlanRequired,
-        401 | 403 | 404 if body.lacks_permission || code.starts_with("ACCESS_") || code.starts_with("OAUTH_") => {
+        401 | 403 | 404
+            if body.lacks_permission || code.starts_with("ACCESS_") || code.starts_with("OAUTH_") =>
+        {
             NodeVerdict::Denied
         }
         500.. if code.starts_with("SHARD_") => NodeVerdict::NotFound,
@@ -168,7 +172,9 @@ impl NoVerdict {
                 format!("ClickUp answered HTTP {status}: see status.clickup.com; checking goes on by itself"),
             ),
             Answer::Error { status, .. } => Self::unexpected(format!("HTTP {status}")),
-            Answer::Unusable(Unusable::Redirect) => Self::unexpected("a redirect, which is never followed with a token"),
+            Answer::Unusable(Unusable::Redirect) => {
+                Self::unexpected("a redirect, which is never followed with a token")
+            }
             Answer::Unusable(Unusable::Status) => Self::unexpected("an HTTP status that it does not use"),
             Answer::Unusable(Unusable::NotJson) => Self::unexpected("a body that is not JSON"),
             Answer::Unusable(Unusable::WrongShape) => Self::unexpected("JSON of another shape"),
@@ -182,7 +188,9 @@ impl NoVerdict {
             ),
             Answer::Failed(Failure::Tls(cause)) => Self::new(
                 Reason::TLSFailed,
-                format!("no TLS connection to ClickUp, {cause}: see whether a proxy intercepts it; the operator's --ca-file names the authorities to trust"),
+                format!(
+                    "no TLS connection to ClickUp, {cause}: see whether a proxy intercepts it; the operator's --ca-file names the authorities to trust"
+                ),
             ),
             Answer::Failed(Failure::TimedOut) => Self::timed_out(),
         }
@@ -191,7 +199,9 @@ impl NoVerdict {
     fn unexpected(what: impl std::fmt::Display) -> Self {
         Self::new(
             Reason::UnexpectedResponse,
-            format!("the answer is not one of ClickUp's, {what}: see whether a proxy or portal stands in between, and the operator's --clickup-url"),
+            format!(
+                "the answer is not one of ClickUp's, {what}: see whether a proxy or portal stands in between, and the operator's --clickup-url"
+            ),
         )
     }
 }
@@ -221,7 +231,9 @@ mod tests {
 
     fn lacking(status: u16, code: &str) -> Answer<()> {
         match error(status, code) {
-            Answer::Error { status, body } => Answer::Error { status, body: ErrorBody { lacks_permission: true, ..body } },
+            Answer::Error { status, body } => {
+                Answer::Error { status, body: ErrorBody { lacks_permission: true, ..body } }
+            }
             other => other,
         }
     }

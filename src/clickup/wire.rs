@@ -44,11 +44,15 @@ pub struct ErrorBody {
 impl ErrorBody {
     /// Reads an error body; what cannot be read says nothing.
     pub fn read(body: &[u8]) -> Self {
-        let Ok(body) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body) else { return Self::default() };
+        let Ok(body) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body) else {
+            return Self::default();
+        };
         let code = body.get("ECODE").and_then(|code| code.as_str()).filter(|code| {
-            code.len() <= 32 && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            code.len() <= 32
+                && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
         });
-        let lacks_permission = body.get("invalid_permissions").and_then(|p| p.as_array()).is_some_and(|p| !p.is_empty());
+        let lacks_permission =
+            body.get("invalid_permissions").and_then(|p| p.as_array()).is_some_and(|p| !p.is_empty());
         Self { json: true, code: code.map(str::to_owned), lacks_permission }
     }
 }
@@ -80,7 +84,8 @@ impl<'de> DeserializeSeed<'de> for TeamsAnswer {
     type Value = Vec<Workspace>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Workspace>, D::Error> {
-        let mut workspaces = deserializer.deserialize_map(Field { name: "teams", value: Teams(&self.user_id) })?;
+        let mut workspaces =
+            deserializer.deserialize_map(Field { name: "teams", value: Teams(&self.user_id) })?;
         workspaces.sort_by(|a, b| (a.id.len(), &a.id).cmp(&(b.id.len(), &b.id)));
         workspaces.dedup_by(|a, b| a.id == b.id);
         Ok(workspaces)
@@ -355,13 +360,27 @@ mod tests {
             {"id": "93", "name": "z"},
         ], "more": 1});
         let workspaces = read(TeamsAnswer { user_id: "183".into() }, answer).unwrap();
-        let seen: Vec<_> = workspaces.iter().map(|w| (w.id.as_str(), w.name.as_deref().map(str::len), w.role)).collect();
+        let seen: Vec<_> =
+            workspaces.iter().map(|w| (w.id.as_str(), w.name.as_deref().map(str::len), w.role)).collect();
         use WorkspaceRole::{Guest, Member, Other};
         assert_eq!(
             seen,
-            [("8", Some(256), Some(Guest)), ("90", None, Some(Member)), ("91", Some(1), None), ("92", Some(1), Some(Other)), ("93", Some(1), None)]
+            [
+                ("8", Some(256), Some(Guest)),
+                ("90", None, Some(Member)),
+                ("91", Some(1), None),
+                ("92", Some(1), Some(Other)),
+                ("93", Some(1), None)
+            ]
         );
-        for wrong in [json!({}), json!({"teams": null}), json!({"teams": {}}), json!({"teams": [{}]}), json!({"teams": [1]}), json!("x")] {
+        for wrong in [
+            json!({}),
+            json!({"teams": null}),
+            json!({"teams": {}}),
+            json!({"teams": [{}]}),
+            json!({"teams": [1]}),
+            json!("x"),
+        ] {
             assert!(read(TeamsAnswer { user_id: "1".into() }, wrong.clone()).is_err(), "{wrong}");
         }
         assert_eq!(read(TeamsAnswer { user_id: "1".into() }, json!({"teams": []})).unwrap(), []);
@@ -370,9 +389,17 @@ mod tests {
     #[test]
     fn error_bodies_say_only_what_they_surely_say() {
         let read = |body: &str| ErrorBody::read(body.as_bytes());
-        let full = read(r#"{"err":"x","ECODE":"ACCESS_083","invalid_permissions":["can_use_public_api_dev_key"]}"#);
+        let full =
+            read(r#"{"err":"x","ECODE":"ACCESS_083","invalid_permissions":["can_use_public_api_dev_key"]}"#);
         assert_eq!(full, ErrorBody { json: true, code: Some("ACCESS_083".into()), lacks_permission: true });
-        for (body, json) in [("{}", true), (r#"{"ECODE":7}"#, true), (r#"{"ECODE":"<b>"}"#, true), ("<html>", false), ("[]", false), ("", false)] {
+        for (body, json) in [
+            ("{}", true),
+            (r#"{"ECODE":7}"#, true),
+            (r#"{"ECODE":"<b>"}"#, true),
+            ("<html>", false),
+            ("[]", false),
+            ("", false),
+        ] {
             assert_eq!(read(body), ErrorBody { json, ..ErrorBody::default() }, "{body}");
         }
     }

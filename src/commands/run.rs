@@ -16,7 +16,12 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// Base URL of ClickUp's API; https, unless --allow-insecure-http
-    #[arg(long, env = "CLICKUP_OPERATOR_CLICKUP_URL", default_value = "https://api.clickup.com/api", value_name = "URL")]
+    #[arg(
+        long,
+        env = "CLICKUP_OPERATOR_CLICKUP_URL",
+        default_value = "https://api.clickup.com/api",
+        value_name = "URL"
+    )]
     clickup_url: Url,
 
     /// Permit a plain http --clickup-url: everybody on the way can read the tokens, so for tests only
@@ -48,11 +53,21 @@ pub struct RunArgs {
     status_username: bool,
 
     /// Address that serves /metrics
-    #[arg(long, env = "CLICKUP_OPERATOR_METRICS_ADDR", default_value = "0.0.0.0:8080", value_name = "ADDR:PORT")]
+    #[arg(
+        long,
+        env = "CLICKUP_OPERATOR_METRICS_ADDR",
+        default_value = "0.0.0.0:8080",
+        value_name = "ADDR:PORT"
+    )]
     metrics_addr: SocketAddr,
 
     /// Address that serves /healthz and /readyz
-    #[arg(long, env = "CLICKUP_OPERATOR_HEALTH_ADDR", default_value = "0.0.0.0:8081", value_name = "ADDR:PORT")]
+    #[arg(
+        long,
+        env = "CLICKUP_OPERATOR_HEALTH_ADDR",
+        default_value = "0.0.0.0:8081",
+        value_name = "ADDR:PORT"
+    )]
     health_addr: SocketAddr,
 
     /// How log lines look
@@ -71,7 +86,9 @@ pub enum RunError {
     #[error(transparent)]
     ClickUp(#[from] ClientError),
     /// There is no cluster to talk to.
-    #[error("no Kubernetes cluster: run in a Pod with a ServiceAccount, or set KUBECONFIG to a file that names one")]
+    #[error(
+        "no Kubernetes cluster: run in a Pod with a ServiceAccount, or set KUBECONFIG to a file that names one"
+    )]
     Config(#[from] kube::config::InferConfigError),
     /// The cluster's client cannot be made.
     #[error("cannot set up the client of the Kubernetes API")]
@@ -102,7 +119,8 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         connections: args.concurrency.into(),
     })?;
     let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
-    let _servers = Servers::start(args.metrics_addr, args.health_addr, metrics.clone(), health.clone()).await?;
+    let _servers =
+        Servers::start(args.metrics_addr, args.health_addr, metrics.clone(), health.clone()).await?;
     let options = ControllerOptions {
         concurrency: args.concurrency,
         status: StatusOptions { username: args.status_username, heartbeat: args.status_heartbeat.signed() },
@@ -114,7 +132,9 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
             _ = int.recv() => {}
         }
     };
-    controller::run(cluster().await?, clickup, options, metrics, health, stop).await.map_err(|_| RunError::Randomness)
+    controller::run(cluster().await?, clickup, options, metrics, health, stop)
+        .await
+        .map_err(|_| RunError::Randomness)
 }
 
 async fn cluster() -> Result<kube::Client, RunError> {

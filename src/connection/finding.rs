@@ -77,7 +77,8 @@ impl Findings {
             _ => ConditionStatus::Unknown,
         };
         let known = conditions.iter().filter_map(|c| {
-            let (type_, reason) = (ConditionType::from_str(&c.type_).ok()?, Reason::from_str(&c.reason).ok()?);
+            let (type_, reason) =
+                (ConditionType::from_str(&c.type_).ok()?, Reason::from_str(&c.reason).ok()?);
             Some((type_, Finding { status: status(&c.status), reason, message: c.message.clone() }))
         });
         Self(known.collect())
@@ -111,7 +112,9 @@ mod tests {
     #[test]
     fn messages_are_one_line_of_at_most_512_bytes() {
         let long = Finding::no(Reason::WorkspaceNotFound, "ä\n".repeat(400));
-        assert!(long.message.len() <= MAX_MESSAGE && long.message.ends_with('…') && !long.message.contains('\n'));
+        assert!(
+            long.message.len() <= MAX_MESSAGE && long.message.ends_with('…') && !long.message.contains('\n')
+        );
         assert_eq!(Finding::no(Reason::TokenEmpty, "short").message, "short");
     }
 }

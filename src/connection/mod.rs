@@ -4,6 +4,8 @@ mod check;
 mod demand;
 mod finding;
 mod rejection;
+#[cfg(test)]
+mod scenarios;
 mod schedule;
 mod session;
 mod status;

@@ -89,15 +89,48 @@ mod tests {
         let second = |s| Judgement::Suspect { again_at: at(s) };
         let cases = [
             ("new token, at once", false, vec![(Rejected, 0, Judgement::Rejected)]),
-            ("good token, twice", true, vec![(Rejected, 0, second(10)), (Rejected, 10, Judgement::Rejected), (Rejected, 700, Judgement::Rejected)]),
-            ("too early to count", true, vec![(Rejected, 0, second(10)), (Rejected, 4, second(10)), (no(), 5, second(10)), (Rejected, 11, Judgement::Rejected)]),
-            ("a mistake", true, vec![(Rejected, 0, second(10)), (Valid(()), 10, Judgement::Valid(())), (Rejected, 20, second(30))]),
+            (
+                "good token, twice",
+                true,
+                vec![
+                    (Rejected, 0, second(10)),
+                    (Rejected, 10, Judgement::Rejected),
+                    (Rejected, 700, Judgement::Rejected),
+                ],
+            ),
+            (
+                "too early to count",
+                true,
+                vec![
+                    (Rejected, 0, second(10)),
+                    (Rejected, 4, second(10)),
+                    (no(), 5, second(10)),
+                    (Rejected, 11, Judgement::Rejected),
+                ],
+            ),
+            (
+                "a mistake",
+                true,
+                vec![
+                    (Rejected, 0, second(10)),
+                    (Valid(()), 10, Judgement::Valid(())),
+                    (Rejected, 20, second(30)),
+                ],
+            ),
             (
                 "cannot ask again: the first stands until a verdict",
                 true,
-                vec![(Rejected, 0, second(10)), (no(), 12, Judgement::RejectedOnce(NoVerdict::timed_out())), (Rejected, 30, Judgement::Rejected)],
+                vec![
+                    (Rejected, 0, second(10)),
+                    (no(), 12, Judgement::RejectedOnce(NoVerdict::timed_out())),
+                    (Rejected, 30, Judgement::Rejected),
+                ],
             ),
-            ("no verdict says nothing", true, vec![(no(), 0, Judgement::NoVerdict(NoVerdict::timed_out())), (Rejected, 5, second(15))]),
+            (
+                "no verdict says nothing",
+                true,
+                vec![(no(), 0, Judgement::NoVerdict(NoVerdict::timed_out())), (Rejected, 5, second(15))],
+            ),
         ];
         for (name, good, steps) in cases {
             let mut history = TokenHistory { good, rejected_at: None };

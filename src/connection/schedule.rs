@@ -25,7 +25,12 @@ impl Phase {
 
     /// Another number of the same connection, for the n-th attempt.
     fn stirred(self, n: u32) -> Self {
-        Self((self.0 ^ u64::from(n)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31).wrapping_mul(0xBF58_476D_1CE4_E5B9))
+        Self(
+            (self.0 ^ u64::from(n))
+                .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                .rotate_left(31)
+                .wrapping_mul(0xBF58_476D_1CE4_E5B9),
+        )
     }
 }
 
@@ -40,7 +45,11 @@ pub(super) fn routine(last: Timestamp, period: Duration, phase: Phase) -> Timest
 
 /// A point that was missed while no operator ran is made up soon, spread over the connections.
 pub(super) fn resumed(due: Timestamp, now: Timestamp, interval: Duration, phase: Phase) -> Timestamp {
-    if due > now { due } else { now + interval.signed().min(SignedDuration::from_mins(10)).mul_f64(phase.fraction()) }
+    if due > now {
+        due
+    } else {
+        now + interval.signed().min(SignedDuration::from_mins(10)).mul_f64(phase.fraction())
+    }
 }
 
 /// The period at which a rejected token is asked about.

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     api::{
-        ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Duration, Reason, SecretKeyRef, StoredConnection,
-        TokenType,
+        ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Duration, Reason, SecretKeyRef,
+        StoredConnection, TokenType,
     },
     clickup::{Token, TokenKey},
 };
@@ -155,7 +155,8 @@ impl Session {
             spec.interval
         };
         let reached = findings.holds(ConditionType::Reachable);
-        let next = self.last_verdict.filter(|_| reached).map(|last| schedule::routine(last, period, self.phase));
+        let next =
+            self.last_verdict.filter(|_| reached).map(|last| schedule::routine(last, period, self.phase));
         let retry = spec.interval.min(Duration::from_mins(5));
         self.due = match next {
             Some(next) => schedule::resumed(next, now, spec.interval, self.phase),
@@ -230,7 +231,12 @@ impl Session {
     }
 
     /// What to do next.
-    pub fn step(&mut self, spec: &ClickUpConnectionSpec, status: Option<&ClickUpConnectionStatus>, now: Timestamp) -> Step {
+    pub fn step(
+        &mut self,
+        spec: &ClickUpConnectionSpec,
+        status: Option<&ClickUpConnectionStatus>,
+        now: Timestamp,
+    ) -> Step {
         if spec.suspend {
             return Step::Settle;
         }
@@ -240,7 +246,8 @@ impl Session {
         }
         let Some(TokenReading::Found { key, token, .. }) = &self.reading else { return Step::Settle };
         let demand = Demand::from(spec);
-        let current = |c: &Checking| c.key == *key && c.demand == demand && c.requested_at == self.requested_at;
+        let current =
+            |c: &Checking| c.key == *key && c.demand == demand && c.requested_at == self.requested_at;
         if self.checking.as_ref().is_some_and(current) {
             self.wanted = false;
             return Step::Settle;
@@ -281,7 +288,12 @@ impl Session {
     }
 
     /// Takes in what reading the Secret came to.
-    pub fn token_read(&mut self, reading: TokenReading, status: Option<&ClickUpConnectionStatus>, now: Timestamp) {
+    pub fn token_read(
+        &mut self,
+        reading: TokenReading,
+        status: Option<&ClickUpConnectionStatus>,
+        now: Timestamp,
+    ) {
         self.reread_at = None;
         match &reading {
             TokenReading::Found { key, version, .. } => {
@@ -290,7 +302,8 @@ impl Session {
                     Some(known) => known == *key,
                     None => recalled && !self.touched.token,
                 };
-                let ready = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default()).holds(ConditionType::Ready);
+                let ready = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default())
+                    .holds(ConditionType::Ready);
                 if !same {
                     self.touched.token = true;
                     self.failures = 0;
@@ -330,7 +343,8 @@ impl Session {
             Some(no) => {
                 self.failures = self.failures.saturating_add(1);
                 let limited = no.reset_in.filter(|_| no.reason == Reason::RateLimited);
-                self.due = now + limited.unwrap_or_else(|| schedule::backoff(self.failures, interval, self.phase));
+                self.due =
+                    now + limited.unwrap_or_else(|| schedule::backoff(self.failures, interval, self.phase));
             }
             None => {
                 let dead = matches!(outcome.verdict, Verdict::Rejected);
@@ -365,7 +379,10 @@ impl Session {
                 Some(TokenReading::Unavailable { version, .. }) => version.as_deref(),
                 None => None,
             },
-            requested_at: self.outcome.as_ref().map_or(self.requested_at.as_deref(), |o| o.requested_at.as_deref()),
+            requested_at: self
+                .outcome
+                .as_ref()
+                .map_or(self.requested_at.as_deref(), |o| o.requested_at.as_deref()),
             touched: self.touched,
             grace_period: spec.map_or(Duration::from_secs(0), |s| s.outage_grace_period),
             paused: self.paused,
@@ -421,7 +438,12 @@ impl Session {
     }
 
     /// When to look again without an event.
-    pub fn next_wake(&self, spec: &ClickUpConnectionSpec, status: Option<&ClickUpConnectionStatus>, now: Timestamp) -> Option<Timestamp> {
+    pub fn next_wake(
+        &self,
+        spec: &ClickUpConnectionSpec,
+        status: Option<&ClickUpConnectionStatus>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         if spec.suspend {
             return None;
         }
@@ -429,7 +451,8 @@ impl Session {
         let due = if self.wanted { now } else { self.due };
         let due = (found && self.checking.is_none()).then_some(due);
         let announce = self.announces_at(status).filter(|at| *at > now);
-        let ready = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default()).holds(ConditionType::Ready);
+        let ready = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default())
+            .holds(ConditionType::Ready);
         let lapse = status
             .filter(|_| ready && self.attempted)
             .and_then(|s| status::grace_ends(s, spec.outage_grace_period, self.paused));

@@ -3,11 +3,14 @@
 use super::{CheckOutcome, Finding, Findings, TokenProblem, Verdict, resolve, summary};
 use crate::{
     api::{
-        ClickUpConnectionStatus, ConditionType, Duration, RateLimitStatus, Reason, TokenType, UserStatus, WorkspaceStatus,
+        ClickUpConnectionStatus, ConditionType, Duration, RateLimitStatus, Reason, TokenType, UserStatus,
+        WorkspaceStatus,
     },
     clickup::{Identity, NoVerdict},
 };
-use ConditionType::{Authenticated, RateLimited, Reachable, Ready, Stalled, TokenAvailable, WorkspacesResolved};
+use ConditionType::{
+    Authenticated, RateLimited, Reachable, Ready, Stalled, TokenAvailable, WorkspacesResolved,
+};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -65,7 +68,11 @@ pub(super) struct Facts<'a> {
 }
 
 /// Computes the status. Equal to the previous one, times included, where nothing changed.
-pub(super) fn compose(evaluation: Evaluation<'_>, facts: &Facts<'_>, options: StatusOptions) -> ClickUpConnectionStatus {
+pub(super) fn compose(
+    evaluation: Evaluation<'_>,
+    facts: &Facts<'_>,
+    options: StatusOptions,
+) -> ClickUpConnectionStatus {
     let mut draft = Draft::new(facts);
     match evaluation {
         Evaluation::InvalidSpec(error) => return draft.invalid(error),
@@ -82,7 +89,11 @@ pub(super) fn compose(evaluation: Evaluation<'_>, facts: &Facts<'_>, options: St
 }
 
 /// How long a verified connection stays ready from now on; none if it is reachable or was not verified.
-pub(super) fn grace_ends(status: &ClickUpConnectionStatus, grace: Duration, paused: SignedDuration) -> Option<Timestamp> {
+pub(super) fn grace_ends(
+    status: &ClickUpConnectionStatus,
+    grace: Duration,
+    paused: SignedDuration,
+) -> Option<Timestamp> {
     let reachable = status.conditions.iter().find(|c| c.type_ == <&str>::from(Reachable))?;
     (reachable.status == "False").then(|| reachable.last_transition_time.0 + grace.signed() + paused)
 }
@@ -99,7 +110,12 @@ impl<'a> Draft<'a> {
     /// Starts from what is stored, less what an edit has made void.
     fn new(facts: &'a Facts<'a>) -> Self {
         let previous = facts.previous.cloned().unwrap_or_default();
-        Self { facts, stored: Findings::of(&previous.conditions), findings: Findings::default(), status: previous }
+        Self {
+            facts,
+            stored: Findings::of(&previous.conditions),
+            findings: Findings::default(),
+            status: previous,
+        }
     }
 
     fn invalid(mut self, error: &str) -> ClickUpConnectionStatus {
@@ -116,15 +132,26 @@ impl<'a> Draft<'a> {
 
     fn suspended(&mut self) {
         let Touched { token, demand } = self.facts.touched;
-        for (condition, touched) in [(TokenAvailable, token), (Reachable, false), (Authenticated, token), (WorkspacesResolved, token || demand)] {
+        for (condition, touched) in [
+            (TokenAvailable, token),
+            (Reachable, false),
+            (Authenticated, token),
+            (WorkspacesResolved, token || demand),
+        ] {
             self.carry(condition, !touched);
         }
         if token || demand {
             self.status.default_workspace = None;
         }
-        let ready = self.stored.get(Ready).filter(|r| !matches!(r.reason, Reason::Checking | Reason::InvalidSpec) && !token && !demand);
+        let ready = self
+            .stored
+            .get(Ready)
+            .filter(|r| !matches!(r.reason, Reason::Checking | Reason::InvalidSpec) && !token && !demand);
         let ready = ready.cloned().unwrap_or_else(|| {
-            Finding::unknown(Reason::Suspended, "checking is suspended and this spec was not checked: set spec.suspend to false")
+            Finding::unknown(
+                Reason::Suspended,
+                "checking is suspended and this spec was not checked: set spec.suspend to false",
+            )
         });
         self.complete(ready, false);
     }
@@ -222,7 +249,8 @@ impl<'a> Draft<'a> {
             Ok(finding) => self.findings.set(WorkspacesResolved, finding),
             Err(no) => {
                 self.unreachable(&no);
-                let open = self.findings.get(WorkspacesResolved).is_none_or(|f| f.reason == Reason::NotChecked);
+                let open =
+                    self.findings.get(WorkspacesResolved).is_none_or(|f| f.reason == Reason::NotChecked);
                 if open {
                     self.findings.set(WorkspacesResolved, Finding::unknown(no.reason, no.message));
                 }
@@ -232,21 +260,26 @@ impl<'a> Draft<'a> {
             id: identity.user.id.clone(),
             name: identity.user.name.clone().filter(|_| options.username),
         });
-        self.status.workspaces = identity.workspaces.iter().take(MAX_WORKSPACES).map(|w| WorkspaceStatus {
-            id: w.id.clone(),
-            name: w.name.clone(),
-            role: w.role,
-        }).collect();
+        self.status.workspaces = identity
+            .workspaces
+            .iter()
+            .take(MAX_WORKSPACES)
+            .map(|w| WorkspaceStatus { id: w.id.clone(), name: w.name.clone(), role: w.role })
+            .collect();
         self.status.workspace_count = i64::try_from(identity.workspaces.len()).ok();
         self.status.default_workspace = resolution.default;
     }
 
     fn token_found(&mut self) {
-        self.findings.set(TokenAvailable, Finding::yes(Reason::TokenFound, "the Secret holds a token of the declared type"));
+        self.findings.set(
+            TokenAvailable,
+            Finding::yes(Reason::TokenFound, "the Secret holds a token of the declared type"),
+        );
     }
 
     fn reached(&mut self) {
-        self.findings.set(Reachable, Finding::yes(Reason::ResponseReceived, "ClickUp answered the last check"));
+        self.findings
+            .set(Reachable, Finding::yes(Reason::ResponseReceived, "ClickUp answered the last check"));
     }
 
     fn unreachable(&mut self, no: &NoVerdict) {
@@ -257,7 +290,8 @@ impl<'a> Draft<'a> {
     }
 
     fn rejected(&mut self) {
-        let message = "ClickUp says that the token is dead, revoked or regenerated: store a new one in the Secret";
+        let message =
+            "ClickUp says that the token is dead, revoked or regenerated: store a new one in the Secret";
         self.findings.set(Authenticated, Finding::no(Reason::TokenRejected, message));
         self.findings.set(WorkspacesResolved, Finding::not_checked());
         self.clear_identity();
@@ -295,7 +329,8 @@ impl<'a> Draft<'a> {
 
     /// Whether the grace of an outage runs; it began when Reachable turned False, or begins now.
     fn grace_runs(&self) -> bool {
-        let turned = self.stored.get(Reachable).is_some_and(Finding::is_false).then(|| self.facts.previous).flatten();
+        let turned =
+            self.stored.get(Reachable).is_some_and(Finding::is_false).then(|| self.facts.previous).flatten();
         let ends = turned.and_then(|p| grace_ends(p, self.facts.grace_period, self.facts.paused));
         self.facts.now < ends.unwrap_or(self.facts.now + self.facts.grace_period.signed())
     }
@@ -320,7 +355,9 @@ impl<'a> Draft<'a> {
         let now = Time(Timestamp::from_second(self.facts.now.as_second()).unwrap_or(self.facts.now));
         let stored = self.facts.previous.map(|p| p.conditions.as_slice()).unwrap_or_default();
         let condition = |(type_, finding): (ConditionType, &Finding)| {
-            let before = stored.iter().find(|c| c.type_ == <&str>::from(type_) && c.status == <&str>::from(finding.status));
+            let before = stored
+                .iter()
+                .find(|c| c.type_ == <&str>::from(type_) && c.status == <&str>::from(finding.status));
             Condition {
                 type_: type_.to_string(),
                 status: finding.status.to_string(),
@@ -336,9 +373,15 @@ impl<'a> Draft<'a> {
 
 /// Written with other changes, else only when it has grown old: a status that changes at every check wakes others for
 /// nothing.
-fn last_verified(next: &ClickUpConnectionStatus, facts: &Facts<'_>, heartbeat: SignedDuration) -> Option<Time> {
+fn last_verified(
+    next: &ClickUpConnectionStatus,
+    facts: &Facts<'_>,
+    heartbeat: SignedDuration,
+) -> Option<Time> {
     let written = facts.previous.and_then(|p| p.last_verified_time.clone());
-    let Some(exact) = facts.last_verdict.and_then(|t| Timestamp::from_second(t.as_second()).ok()) else { return written };
+    let Some(exact) = facts.last_verdict.and_then(|t| Timestamp::from_second(t.as_second()).ok()) else {
+        return written;
+    };
     let changed = facts.previous != Some(next);
     let old = written.as_ref().is_none_or(|t| exact.duration_since(t.0) >= heartbeat);
     if changed || old { Some(Time(exact)) } else { written }

@@ -9,7 +9,10 @@ pub(super) fn ready(findings: &Findings, grace_runs: bool) -> Finding {
     let others_hold = verdicts().all(|(c, f)| c == ConditionType::Reachable || f.is_true());
     let reachable = findings.get(ConditionType::Reachable);
     if others_hold && reachable.is_some_and(Finding::is_true) {
-        return Finding::yes(Reason::Verified, "ClickUp accepts the token, and the workspaces asked for can be used");
+        return Finding::yes(
+            Reason::Verified,
+            "ClickUp accepts the token, and the workspaces asked for can be used",
+        );
     }
     if others_hold && grace_runs && reachable.is_some_and(Finding::is_false) {
         return Finding::yes(
@@ -50,7 +53,12 @@ mod tests {
     #[test]
     fn ready_follows_the_first_no_and_else_the_first_doubt() {
         use Reason::*;
-        let (found, answered, accepted, ok) = ((S::True, TokenFound), (S::True, ResponseReceived), (S::True, TokenAccepted), (S::True, WorkspacesFound));
+        let (found, answered, accepted, ok) = (
+            (S::True, TokenFound),
+            (S::True, ResponseReceived),
+            (S::True, TokenAccepted),
+            (S::True, WorkspacesFound),
+        );
         let (down, open) = ((S::False, ConnectFailed), (S::Unknown, NotChecked));
         for (states, grace, status, reason) in [
             ([found, answered, accepted, ok], false, S::True, Verified),
@@ -62,8 +70,18 @@ mod tests {
             ([found, down, (S::False, TokenRejected), open], true, S::False, TokenRejected),
             ([found, answered, (S::False, TokenRejected), open], false, S::False, TokenRejected),
             ([(S::False, SecretNotFound), open, open, open], false, S::False, SecretNotFound),
-            ([(S::Unknown, SecretAccessDenied), answered, accepted, ok], true, S::Unknown, SecretAccessDenied),
-            ([(S::Unknown, SecretAccessDenied), answered, accepted, (S::False, NoWorkspaces)], false, S::False, NoWorkspaces),
+            (
+                [(S::Unknown, SecretAccessDenied), answered, accepted, ok],
+                true,
+                S::Unknown,
+                SecretAccessDenied,
+            ),
+            (
+                [(S::Unknown, SecretAccessDenied), answered, accepted, (S::False, NoWorkspaces)],
+                false,
+                S::False,
+                NoWorkspaces,
+            ),
             ([found, open, accepted, ok], true, S::Unknown, NotChecked),
         ] {
             let ready = ready(&findings(states), grace);
@@ -84,7 +102,11 @@ mod tests {
         ] {
             let mut findings = Findings::default();
             add_abnormal(&mut findings, &ready, retried);
-            assert_eq!(findings.iter().map(|(c, _)| c).collect::<Vec<_>>(), Vec::from_iter(expected), "{ready:?}");
+            assert_eq!(
+                findings.iter().map(|(c, _)| c).collect::<Vec<_>>(),
+                Vec::from_iter(expected),
+                "{ready:?}"
+            );
         }
     }
 }

@@ -1,10 +1,10 @@
 //! From a Secret to a token: which Secrets are used, and what is wrong with the others.
 
+use super::Finding;
 use crate::{
     api::{ConditionStatus, Reason, SecretKeyRef, TOKEN_TYPE_LABEL, TokenType},
     clickup::{InvalidToken, Token},
 };
-use super::Finding;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -30,14 +30,18 @@ impl TokenProblem {
     /// There is no such Secret.
     pub fn secret_not_found(source: &SecretKeyRef) -> Self {
         let name = &source.name;
-        let message = format!("there is no Secret {name:?} in this namespace: create it, or correct spec.tokenSecretRef.name");
+        let message = format!(
+            "there is no Secret {name:?} in this namespace: create it, or correct spec.tokenSecretRef.name"
+        );
         Self { reason: Reason::SecretNotFound, message }
     }
 
     /// The API server does not let the operator read the Secret.
     pub fn access_denied(source: &SecretKeyRef) -> Self {
         let name = &source.name;
-        let message = format!("the operator may not read the Secret {name:?}: grant its ServiceAccount get on secrets in this namespace");
+        let message = format!(
+            "the operator may not read the Secret {name:?}: grant its ServiceAccount get on secrets in this namespace"
+        );
         Self { reason: Reason::SecretAccessDenied, message }
     }
 
@@ -58,11 +62,17 @@ impl TokenProblem {
 ///
 /// # Errors
 /// Says what is wrong and what to do. Never lists what else the Secret holds.
-pub fn token_of(secret: &SecretContent, source: &SecretKeyRef, kind: TokenType) -> Result<Token, TokenProblem> {
+pub fn token_of(
+    secret: &SecretContent,
+    source: &SecretKeyRef,
+    kind: TokenType,
+) -> Result<Token, TokenProblem> {
     let SecretContent { type_, token_type_label, data } = secret;
     let SecretKeyRef { name, key } = source;
     let mismatch = |message: String| TokenProblem { reason: Reason::TokenTypeMismatch, message };
-    let allowed = type_ == "Opaque" || type_.starts_with("clickup-operator.dev/") || type_.starts_with("servicebinding.io/");
+    let allowed = type_ == "Opaque"
+        || type_.starts_with("clickup-operator.dev/")
+        || type_.starts_with("servicebinding.io/");
     if !allowed {
         return Err(mismatch(format!(
             "the Secret {name:?} is of another type than Opaque, clickup-operator.dev/* or servicebinding.io/*, and is not used: store the token in a Secret of one of these types"
@@ -95,13 +105,24 @@ mod tests {
     fn some_other_secret_is_never_used() {
         use TokenType::{OAuth, Personal};
         let reason = |type_: &str, label: Option<&str>, key: &str, value: &str, kind| {
-            let data = [("token".to_owned(), Zeroizing::new(value.into())), ("other".to_owned(), Zeroizing::new(b"x".to_vec()))];
-            let secret = SecretContent { type_: type_.into(), token_type_label: label.map(Into::into), data: data.into() };
+            let data = [
+                ("token".to_owned(), Zeroizing::new(value.into())),
+                ("other".to_owned(), Zeroizing::new(b"x".to_vec())),
+            ];
+            let secret = SecretContent {
+                type_: type_.into(),
+                token_type_label: label.map(Into::into),
+                data: data.into(),
+            };
             let source = SecretKeyRef { name: "s".into(), key: key.into() };
             match token_of(&secret, &source, kind) {
                 Ok(_) => Reason::TokenFound,
                 Err(problem) => {
-                    assert!(!problem.message.contains("other") || problem.message.contains("another"), "{}", problem.message);
+                    assert!(
+                        !problem.message.contains("other") || problem.message.contains("another"),
+                        "{}",
+                        problem.message
+                    );
                     assert!(value.is_empty() || !problem.message.contains(value), "{}", problem.message);
                     problem.reason
                 }
@@ -112,7 +133,14 @@ mod tests {
             ("clickup-operator.dev/token", None, "token", "pk_1_ABC", Personal, Reason::TokenFound),
             ("servicebinding.io/clickup", None, "token", "pk_1_ABC\n", Personal, Reason::TokenFound),
             ("kubernetes.io/tls", None, "token", "pk_1_ABC", Personal, Reason::TokenTypeMismatch),
-            ("kubernetes.io/service-account-token", Some("OAuth"), "token", "eyJhbGciOi", OAuth, Reason::TokenTypeMismatch),
+            (
+                "kubernetes.io/service-account-token",
+                Some("OAuth"),
+                "token",
+                "eyJhbGciOi",
+                OAuth,
+                Reason::TokenTypeMismatch,
+            ),
             ("", None, "token", "pk_1_ABC", Personal, Reason::TokenTypeMismatch),
             ("Opaque", None, "missing", "pk_1_ABC", Personal, Reason::SecretKeyNotFound),
             ("Opaque", None, "token", "  \n", Personal, Reason::TokenEmpty),
@@ -123,7 +151,11 @@ mod tests {
             ("Opaque", Some("Personal"), "token", "123_abcdef", OAuth, Reason::TokenTypeMismatch),
             ("Opaque", Some("OAuth"), "token", "pk_1_ABC", OAuth, Reason::TokenTypeMismatch),
         ] {
-            assert_eq!(reason(type_, label, key, value, kind), expected, "{type_} {label:?} {key} {value:?} {kind}");
+            assert_eq!(
+                reason(type_, label, key, value, kind),
+                expected,
+                "{type_} {label:?} {key} {value:?} {kind}"
+            );
         }
     }
 }

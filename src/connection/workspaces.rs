@@ -89,7 +89,9 @@ impl Resolution {
         match (&self.default, self.probes().len()) {
             (None, 0) => format!("{seen}; none is the default, spec.defaultWorkspace would name one"),
             (Some(default), 1) => format!("{seen}; {} is the default", label(default)),
-            (Some(default), n) => format!("{seen}; {} is the default; all {n} asked for can be used", label(default)),
+            (Some(default), n) => {
+                format!("{seen}; {} is the default; all {n} asked for can be used", label(default))
+            }
             (None, n) => format!("{seen}; all {n} required can be used"),
         }
     }
@@ -103,15 +105,20 @@ fn usable(workspace: &ResolvedWorkspace, probe: Option<&NodeVerdict>) -> Result<
         Some(NodeVerdict::Granted) => Ok(None),
         Some(NodeVerdict::Denied) => problem(
             Reason::WorkspaceAccessDenied,
-            format!("workspace {label} refuses this token: ask its owner to allow API tokens for the user's role"),
+            format!(
+                "workspace {label} refuses this token: ask its owner to allow API tokens for the user's role"
+            ),
         ),
         Some(NodeVerdict::NotFound) => problem(
             Reason::WorkspaceNotFound,
-            format!("workspace {label} is listed for this token, but ClickUp does not find it: see whether it was deleted"),
+            format!(
+                "workspace {label} is listed for this token, but ClickUp does not find it: see whether it was deleted"
+            ),
         ),
-        Some(NodeVerdict::PlanRequired) => {
-            problem(Reason::PlanRequired, format!("the plan of workspace {label} does not include the API: upgrade it"))
-        }
+        Some(NodeVerdict::PlanRequired) => problem(
+            Reason::PlanRequired,
+            format!("the plan of workspace {label} does not include the API: upgrade it"),
+        ),
         Some(NodeVerdict::NoVerdict(no)) => Ok(Some(no.clone())),
         Some(NodeVerdict::TokenDead) => Ok(Some(NoVerdict::refused())),
         None => Ok(Some(NoVerdict::timed_out())),
@@ -132,7 +139,8 @@ fn find(wanted: &WorkspaceRef, workspaces: &[Workspace]) -> Result<ResolvedWorks
         several => {
             let ids = listed(several.iter().map(|w| w.id.clone()));
             let name = wanted.name.as_deref().unwrap_or_default();
-            let message = format!("several workspaces are named {name:?}: name the one by its id, one of {ids}");
+            let message =
+                format!("several workspaces are named {name:?}: name the one by its id, one of {ids}");
             Err(Problem { reason: Reason::WorkspaceAmbiguous, message })
         }
     }
@@ -147,7 +155,9 @@ fn not_found(wanted: &WorkspaceRef, workspaces: &[Workspace]) -> String {
         return format!("the token sees no workspace {what}");
     }
     let seen = listed(workspaces.iter().map(|w| label(&resolved(w))));
-    format!("the token sees no workspace {what}, but {seen}: correct the spec, or invite the token's user there")
+    format!(
+        "the token sees no workspace {what}, but {seen}: correct the spec, or invite the token's user there"
+    )
 }
 
 fn resolved(workspace: &Workspace) -> ResolvedWorkspace {
@@ -181,11 +191,17 @@ mod tests {
     }
 
     fn demand(default: Option<WorkspaceRef>, required: &[WorkspaceRef]) -> Demand {
-        Demand { token_type: TokenType::Personal, default_workspace: default, required_workspaces: required.to_vec() }
+        Demand {
+            token_type: TokenType::Personal,
+            default_workspace: default,
+            required_workspaces: required.to_vec(),
+        }
     }
 
     fn sees(list: &[(&str, &str)]) -> Vec<Workspace> {
-        list.iter().map(|(id, name)| Workspace { id: (*id).into(), name: Some((*name).into()), role: None }).collect()
+        list.iter()
+            .map(|(id, name)| Workspace { id: (*id).into(), name: Some((*name).into()), role: None })
+            .collect()
     }
 
     fn no() -> NodeVerdict {
@@ -213,12 +229,32 @@ mod tests {
     fn the_first_problem_gives_the_reason_and_all_are_named() {
         let three = sees(&[("1", "A"), ("2", "B"), ("3", "B")]);
         let cases = [
-            (demand(Some(id("1")), &[id("2")]), vec![("1", Granted), ("2", Granted)], Ok((Reason::WorkspacesFound, vec!["3 workspaces", "(1) is the default"]))),
+            (
+                demand(Some(id("1")), &[id("2")]),
+                vec![("1", Granted), ("2", Granted)],
+                Ok((Reason::WorkspacesFound, vec!["3 workspaces", "(1) is the default"])),
+            ),
             (demand(Some(named("B")), &[]), vec![], Ok((Reason::WorkspaceAmbiguous, vec!["2, 3"]))),
-            (demand(Some(named("a")), &[]), vec![], Ok((Reason::WorkspaceNotFound, vec!["\"a\"", "\"A\" (1)"]))),
-            (demand(Some(id("1")), &[id("9"), named("B")]), vec![("1", Denied)], Ok((Reason::WorkspaceAccessDenied, vec!["(1) refuses", "id 9", "several"]))),
-            (demand(Some(id("1")), &[id("2")]), vec![("1", no()), ("2", Denied)], Ok((Reason::WorkspaceAccessDenied, vec!["(2)"]))),
-            (demand(Some(id("1")), &[id("2")]), vec![("1", PlanRequired), ("2", NotFound)], Ok((Reason::PlanRequired, vec!["(1)", "(2)"]))),
+            (
+                demand(Some(named("a")), &[]),
+                vec![],
+                Ok((Reason::WorkspaceNotFound, vec!["\"a\"", "\"A\" (1)"])),
+            ),
+            (
+                demand(Some(id("1")), &[id("9"), named("B")]),
+                vec![("1", Denied)],
+                Ok((Reason::WorkspaceAccessDenied, vec!["(1) refuses", "id 9", "several"])),
+            ),
+            (
+                demand(Some(id("1")), &[id("2")]),
+                vec![("1", no()), ("2", Denied)],
+                Ok((Reason::WorkspaceAccessDenied, vec!["(2)"])),
+            ),
+            (
+                demand(Some(id("1")), &[id("2")]),
+                vec![("1", PlanRequired), ("2", NotFound)],
+                Ok((Reason::PlanRequired, vec!["(1)", "(2)"])),
+            ),
             (demand(Some(id("1")), &[id("2")]), vec![("1", no()), ("2", Granted)], Err(Reason::TimedOut)),
             (demand(Some(id("1")), &[]), vec![("1", TokenDead)], Err(Reason::RequestRefused)),
             (demand(Some(id("1")), &[]), vec![], Err(Reason::TimedOut)),

@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     api::Reason,
-    clickup::{self, Answer, Identity, NoVerdict, NodeVerdict, Reply, Token, TokenKey, TokenVerdict, judge_node, judge_token},
+    clickup::{
+        self, Answer, Identity, NoVerdict, NodeVerdict, Reply, Token, TokenKey, TokenVerdict, judge_node,
+        judge_token,
+    },
     connection::{CheckOutcome, CheckRequest, Judgement, Verdict, resolve},
     observe::{Call, Metrics},
 };
@@ -55,7 +58,12 @@ impl RunningCheck {
 impl Checks {
     /// At most `at_once` checks run at the same time. `ended` is told whose check has ended; it holds at most one entry
     /// per connection and end of a check.
-    pub(super) fn new(clickup: clickup::Client, metrics: Arc<Metrics>, at_once: usize, ended: mpsc::UnboundedSender<ConnectionRef>) -> Self {
+    pub(super) fn new(
+        clickup: clickup::Client,
+        metrics: Arc<Metrics>,
+        at_once: usize,
+        ended: mpsc::UnboundedSender<ConnectionRef>,
+    ) -> Self {
         Self {
             asker: Arc::new(Asker { clickup, metrics }),
             tokens: TokenStates::default(),
@@ -76,7 +84,12 @@ impl Checks {
     }
 
     /// Begins a check.
-    pub(super) fn begin(&self, connection: ConnectionRef, state: State, request: CheckRequest) -> RunningCheck {
+    pub(super) fn begin(
+        &self,
+        connection: ConnectionRef,
+        state: State,
+        request: CheckRequest,
+    ) -> RunningCheck {
         let (sender, outcome) = oneshot::channel();
         let (asker, slots, ended) = (self.asker.clone(), self.slots.clone(), self.ended.clone());
         let task = self.tracker.spawn(async move {
@@ -121,9 +134,16 @@ impl Asker {
     }
 
     /// Whose token it is, asked once for all who want to know at the same time.
-    async fn identity(self: &Arc<Self>, state: &State, request: &CheckRequest, not_before: Timestamp, deadline: Instant) -> IdentityAnswer {
+    async fn identity(
+        self: &Arc<Self>,
+        state: &State,
+        request: &CheckRequest,
+        not_before: Timestamp,
+        deadline: Instant,
+    ) -> IdentityAnswer {
         let ticket = lock(state).identity.join(not_before, Timestamp::now(), || {
-            let (asker, state, token, key) = (self.clone(), state.clone(), request.token.clone(), request.key);
+            let (asker, state, token, key) =
+                (self.clone(), state.clone(), request.token.clone(), request.key);
             async move { asker.ask_identity(&state, &token, key).await }.boxed()
         });
         let Ok(answer) = timeout_at(deadline, ticket.answer).await else {
@@ -139,8 +159,12 @@ impl Asker {
     async fn ask_identity(&self, state: &State, token: &Token, key: TokenKey) -> IdentityAnswer {
         let user = match self.ask(state, Call::User, self.clickup.user(token), judge_token).await {
             TokenVerdict::Valid(user) => user,
-            TokenVerdict::Rejected => return lock(state).judge(TokenVerdict::Rejected, key, Timestamp::now()),
-            TokenVerdict::NoVerdict(no) => return lock(state).judge(TokenVerdict::NoVerdict(no), key, Timestamp::now()),
+            TokenVerdict::Rejected => {
+                return lock(state).judge(TokenVerdict::Rejected, key, Timestamp::now());
+            }
+            TokenVerdict::NoVerdict(no) => {
+                return lock(state).judge(TokenVerdict::NoVerdict(no), key, Timestamp::now());
+            }
         };
         let workspaces = self.clickup.workspaces(token, &user.id);
         let verdict = match self.ask(state, Call::Workspaces, workspaces, judge_token).await {
@@ -152,7 +176,13 @@ impl Asker {
     }
 
     /// Tries the token in the workspaces that the demand names.
-    async fn probe(self: &Arc<Self>, state: &State, request: &CheckRequest, identity: Arc<Identity>, deadline: Instant) -> Verdict {
+    async fn probe(
+        self: &Arc<Self>,
+        state: &State,
+        request: &CheckRequest,
+        identity: Arc<Identity>,
+        deadline: Instant,
+    ) -> Verdict {
         let resolution = resolve(&request.demand, &identity.workspaces);
         let ids: Vec<_> = resolution.probes().into_iter().map(str::to_owned).collect();
         let probes: BTreeMap<_, _> = stream::iter(ids)
@@ -180,12 +210,26 @@ impl Asker {
         Verdict::Valid { identity, probes: probes.collect() }
     }
 
-    async fn probe_one(self: &Arc<Self>, state: &State, request: &CheckRequest, id: &str, deadline: Instant) -> NodeVerdict {
-        let ticket = lock(state).probes.entry(id.to_owned()).or_default().join(request.not_before, Timestamp::now(), || {
-            let (asker, state, token, id) = (self.clone(), state.clone(), request.token.clone(), id.to_owned());
-            let judge = |answer: Answer<()>, reset| judge_node(&answer, reset);
-            async move { asker.ask(&state, Call::Spaces, asker.clickup.probe_workspace(&token, &id), judge).await }.boxed()
-        });
+    async fn probe_one(
+        self: &Arc<Self>,
+        state: &State,
+        request: &CheckRequest,
+        id: &str,
+        deadline: Instant,
+    ) -> NodeVerdict {
+        let ticket = lock(state).probes.entry(id.to_owned()).or_default().join(
+            request.not_before,
+            Timestamp::now(),
+            || {
+                let (asker, state, token, id) =
+                    (self.clone(), state.clone(), request.token.clone(), id.to_owned());
+                let judge = |answer: Answer<()>, reset| judge_node(&answer, reset);
+                async move {
+                    asker.ask(&state, Call::Spaces, asker.clickup.probe_workspace(&token, &id), judge).await
+                }
+                .boxed()
+            },
+        );
         let Ok(verdict) = timeout_at(deadline, ticket.answer).await else {
             return NodeVerdict::NoVerdict(NoVerdict::timed_out());
         };

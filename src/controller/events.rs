@@ -45,7 +45,12 @@ pub(super) fn start(client: Client, metrics: Arc<Metrics>) -> (Transitions, Join
 
 impl Transitions {
     /// Tells what changed between two statuses, if Ready or its reason did.
-    pub(super) fn tell(&self, stored: &StoredConnection, before: Option<&ClickUpConnectionStatus>, after: &ClickUpConnectionStatus) {
+    pub(super) fn tell(
+        &self,
+        stored: &StoredConnection,
+        before: Option<&ClickUpConnectionStatus>,
+        after: &ClickUpConnectionStatus,
+    ) {
         let (Some(now), before) = (ready(after), before.and_then(ready)) else { return };
         let state = |c: &Condition| (c.status.clone(), c.reason.clone());
         if before.map(state) == Some(state(now)) {

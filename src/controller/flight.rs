@@ -29,8 +29,14 @@ pub(super) struct Ticket<T: Clone> {
 
 impl<T: Clone + Send + Sync + 'static> Flight<T> {
     /// Joins the flight under way, or takes the last answer, if it was asked for not before `not_before`; else asks.
-    pub(super) fn join(&mut self, not_before: Timestamp, now: Timestamp, ask: impl FnOnce() -> BoxFuture<'static, T>) -> Ticket<T> {
-        if let Some((begun, answer)) = self.running.as_ref().and_then(|(begun, weak)| Some((*begun, weak.upgrade()?)))
+    pub(super) fn join(
+        &mut self,
+        not_before: Timestamp,
+        now: Timestamp,
+        ask: impl FnOnce() -> BoxFuture<'static, T>,
+    ) -> Ticket<T> {
+        if let Some((begun, answer)) =
+            self.running.as_ref().and_then(|(begun, weak)| Some((*begun, weak.upgrade()?)))
             && begun >= not_before
         {
             return Ticket { begun, answer };

@@ -121,6 +121,9 @@ mod tests {
         index.retain(|c| *c == connection("c"));
         assert_eq!(index.connections.len(), 1);
         index.forget(&connection("c"));
-        assert!(index.secrets.is_empty() && index.connections.is_empty(), "entries go with the last connection");
+        assert!(
+            index.secrets.is_empty() && index.connections.is_empty(),
+            "entries go with the last connection"
+        );
     }
 }

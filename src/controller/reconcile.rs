@@ -66,7 +66,10 @@ pub(super) struct FailedPass {
 }
 
 /// A pass, within its deadline.
-pub(super) async fn reconcile(stored: Arc<StoredConnection>, context: Arc<Context>) -> Result<Action, FailedPass> {
+pub(super) async fn reconcile(
+    stored: Arc<StoredConnection>,
+    context: Arc<Context>,
+) -> Result<Action, FailedPass> {
     let entry = context.registry.entry(&stored, Timestamp::now());
     let mut memory = entry.memory.lock().await;
     let passed = timeout(DEADLINE, pass(&stored, &mut memory, &context)).await;
@@ -103,7 +106,11 @@ fn failed(entry: &Entry, stored: &StoredConnection, error: ReconcileError, failu
     FailedPass { error, failures }
 }
 
-async fn pass(stored: &StoredConnection, memory: &mut Memory, context: &Context) -> Result<Option<Timestamp>, ReconcileError> {
+async fn pass(
+    stored: &StoredConnection,
+    memory: &mut Memory,
+    context: &Context,
+) -> Result<Option<Timestamp>, ReconcileError> {
     let (version, status) = current(stored, memory);
     match &stored.spec {
         Ok(spec) => observe(stored, spec, status.as_ref(), memory, context).await?,
@@ -119,11 +126,18 @@ async fn pass(stored: &StoredConnection, memory: &mut Memory, context: &Context)
     if !memory.session.awaits_check() {
         memory.check = None;
     }
-    Ok(stored.spec.as_ref().ok().and_then(|spec| memory.session.next_wake(spec, status.as_ref(), Timestamp::now())))
+    Ok(stored
+        .spec
+        .as_ref()
+        .ok()
+        .and_then(|spec| memory.session.next_wake(spec, status.as_ref(), Timestamp::now())))
 }
 
 /// The object's version and status: those last written, until the watch shows them or newer ones.
-fn current(stored: &StoredConnection, memory: &mut Memory) -> (Option<String>, Option<ClickUpConnectionStatus>) {
+fn current(
+    stored: &StoredConnection,
+    memory: &mut Memory,
+) -> (Option<String>, Option<ClickUpConnectionStatus>) {
     let shown = stored.metadata.resource_version.as_deref();
     memory.written.take_if(|written| !is_older(shown, &written.version));
     match &memory.written {
@@ -167,7 +181,14 @@ async fn observe(
             Step::ReadToken => {
                 let namespace = stored.metadata.namespace.as_deref().unwrap_or_default();
                 let (source, kind) = (&spec.token_secret_ref, spec.token_type);
-                let reading = secrets::read_token(&context.client, &context.keys, namespace, source, kind, seen.flatten());
+                let reading = secrets::read_token(
+                    &context.client,
+                    &context.keys,
+                    namespace,
+                    source,
+                    kind,
+                    seen.flatten(),
+                );
                 let reading = reading.await.map_err(ReconcileError::ReadSecret)?;
                 session.token_read(reading, status, Timestamp::now());
             }

@@ -1,6 +1,9 @@
 //! The memory of every connection, and when each is due: what is due and not begun is a fault that /healthz reports.
 
-use super::{checks::{RunningCheck, State}, token_state::lock};
+use super::{
+    checks::{RunningCheck, State},
+    token_state::lock,
+};
 use crate::{
     api::{ClickUpConnectionStatus, StoredConnection},
     connection::Session,
@@ -49,7 +52,13 @@ impl Registry {
     pub(super) fn entry(&self, stored: &StoredConnection, now: Timestamp) -> Arc<Entry> {
         let uid = stored.metadata.uid.clone().unwrap_or_default();
         let fresh = || {
-            let memory = Memory { session: Session::recall(stored, now), check: None, token: None, written: None, failures: 0 };
+            let memory = Memory {
+                session: Session::recall(stored, now),
+                check: None,
+                token: None,
+                written: None,
+                failures: 0,
+            };
             Arc::new(Entry { memory: tokio::sync::Mutex::new(memory), due_at: AtomicI64::new(i64::MAX) })
         };
         lock(&self.entries).entry(uid).or_insert_with(fresh).clone()
@@ -67,8 +76,10 @@ impl Registry {
 
     /// How much the connection that is latest is late: the age of the oldest pass that is due and has not ended.
     pub(super) fn lag(&self, now: Timestamp) -> SignedDuration {
-        let oldest = lock(&self.entries).values().map(|e| e.due_at.load(Ordering::Relaxed)).min().unwrap_or(i64::MAX);
-        Timestamp::from_millisecond(oldest).map_or(SignedDuration::ZERO, |due| now.duration_since(due).max(SignedDuration::ZERO))
+        let oldest =
+            lock(&self.entries).values().map(|e| e.due_at.load(Ordering::Relaxed)).min().unwrap_or(i64::MAX);
+        Timestamp::from_millisecond(oldest)
+            .map_or(SignedDuration::ZERO, |due| now.duration_since(due).max(SignedDuration::ZERO))
     }
 }
 

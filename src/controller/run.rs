@@ -25,7 +25,10 @@ use kube::{
     },
 };
 use std::{
-    sync::{Arc, Mutex, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -117,7 +120,10 @@ pub async fn run(
         .run(|stored, context| Box::pin(reconcile::reconcile(stored, context)), reconcile::retry, context)
         .for_each(|pass| async {
             if let Err(ControllerError::QueueError(error)) = pass {
-                warn!(error = secrets::watch_error(error), "the watch of ClickUpConnections fails: it is tried again");
+                warn!(
+                    error = secrets::watch_error(error),
+                    "the watch of ClickUpConnections fails: it is tried again"
+                );
             }
         });
     let over = async {
@@ -157,7 +163,12 @@ fn connections(
 }
 
 /// Once the end is asked for, begins nothing new, and lets checks end and be written.
-async fn drain(stop: impl Future<Output = ()>, context: Arc<Context>, health: Arc<Health>, drained: CancellationToken) {
+async fn drain(
+    stop: impl Future<Output = ()>,
+    context: Arc<Context>,
+    health: Arc<Health>,
+    drained: CancellationToken,
+) {
     stop.await;
     health.set_ready(false);
     info!("asked to stop: finishing what runs");

@@ -46,18 +46,20 @@ pub(super) async fn read_token(
 ) -> Result<TokenReading, ApiError> {
     let params = seen.map(GetParams::at).unwrap_or_default();
     let path = Secret::url_path(&(), Some(namespace));
-    let request = Request::new(path).get(&source.name, &params).map_err(|e| ApiError::Transport(e.to_string()))?;
+    let request =
+        Request::new(path).get(&source.name, &params).map_err(|e| ApiError::Transport(e.to_string()))?;
     let unavailable = |problem| Ok(TokenReading::Unavailable { problem, version: None });
-    let secret = match timeout(READ_TIMEOUT, client.request::<TokenSecret>(request)).await?.map_err(ApiError::from) {
-        Ok(secret) => secret,
-        Err(error) => {
-            return match error.code() {
-                Some(404) => unavailable(TokenProblem::secret_not_found(source)),
-                Some(403) => unavailable(TokenProblem::access_denied(source)),
-                _ => Err(error),
-            };
-        }
-    };
+    let secret =
+        match timeout(READ_TIMEOUT, client.request::<TokenSecret>(request)).await?.map_err(ApiError::from) {
+            Ok(secret) => secret,
+            Err(error) => {
+                return match error.code() {
+                    Some(404) => unavailable(TokenProblem::secret_not_found(source)),
+                    Some(403) => unavailable(TokenProblem::access_denied(source)),
+                    _ => Err(error),
+                };
+            }
+        };
     let version = secret.metadata.resource_version.clone().unwrap_or_default();
     Ok(match token_of(&secret.content(), source, kind) {
         Ok(token) => TokenReading::Found { key: keys.key(&token), token: Arc::new(token), version },
@@ -141,7 +143,10 @@ pub(super) async fn watch_versions(
             },
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
-                    warn!(error = watch_error(error), "the watch of Secrets fails, edits of Secrets are noticed late: it is tried again");
+                    warn!(
+                        error = watch_error(error),
+                        "the watch of Secrets fails, edits of Secrets are noticed late: it is tried again"
+                    );
                 }
                 Vec::new()
             }
@@ -167,7 +172,9 @@ pub(super) fn watch_error(error: watcher::Error) -> String {
         InitialListFailed(error) => format!("cannot list: {}", ApiError::from(error)),
         WatchStartFailed(error) => format!("cannot watch: {}", ApiError::from(error)),
         WatchFailed(error) => format!("the watch broke: {}", ApiError::from(error)),
-        WatchError(status) => format!("the API server ended the watch: HTTP {} {}", status.code, status.reason),
+        WatchError(status) => {
+            format!("the API server ended the watch: HTTP {} {}", status.code, status.reason)
+        }
         NoResourceVersion => "the API server's answer lacks a resourceVersion".to_owned(),
     }
 }

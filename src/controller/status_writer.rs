@@ -23,7 +23,8 @@ pub(super) async fn write(
     status: &ClickUpConnectionStatus,
 ) -> Result<Option<String>, ReconcileError> {
     let meta = &stored.metadata;
-    let (name, namespace) = (meta.name.as_deref().unwrap_or_default(), meta.namespace.as_deref().unwrap_or_default());
+    let (name, namespace) =
+        (meta.name.as_deref().unwrap_or_default(), meta.namespace.as_deref().unwrap_or_default());
     let api: Api<StoredConnection> = Api::namespaced(client.clone(), namespace);
     // The uid is not checked on /status, a stale resourceVersion is.
     let apply = Patch::Apply(json!({
@@ -36,7 +37,8 @@ pub(super) async fn write(
     let written = match applied {
         // What the API server itself cannot decode, it cannot apply to.
         Err(error) if stored.spec.is_err() && !matches!(error.code(), None | Some(404 | 409)) => {
-            let merge = Patch::Merge(json!({"metadata": {"resourceVersion": over}, "status": replacing(status)}));
+            let merge =
+                Patch::Merge(json!({"metadata": {"resourceVersion": over}, "status": replacing(status)}));
             let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
             patch(&api, name, &params, &merge).await
         }
@@ -89,8 +91,15 @@ mod tests {
     #[test]
     fn a_merge_patch_names_every_field() {
         let crd = serde_json::to_value(crd()).unwrap();
-        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"];
-        let known: Vec<_> = schema.as_object().unwrap().keys().filter(|k| !["conditions", "observedGeneration"].contains(&k.as_str())).cloned().collect();
+        let schema =
+            &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"];
+        let known: Vec<_> = schema
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|k| !["conditions", "observedGeneration"].contains(&k.as_str()))
+            .cloned()
+            .collect();
         let patch = replacing(&ClickUpConnectionStatus::default());
         assert_eq!(patch.as_object().unwrap().keys().cloned().collect::<Vec<_>>(), known);
     }

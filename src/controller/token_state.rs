@@ -33,7 +33,12 @@ impl TokenState {
     }
 
     /// Judges a verdict about the token.
-    pub(super) fn judge<T>(&mut self, verdict: TokenVerdict<T>, key: TokenKey, now: Timestamp) -> Judgement<T> {
+    pub(super) fn judge<T>(
+        &mut self,
+        verdict: TokenVerdict<T>,
+        key: TokenKey,
+        now: Timestamp,
+    ) -> Judgement<T> {
         self.history.judge(verdict, now, key.spread())
     }
 
@@ -85,12 +90,16 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::TokenType, clickup::{Token, TokenKeys}};
+    use crate::{
+        api::TokenType,
+        clickup::{Token, TokenKeys},
+    };
 
     #[test]
     fn a_tokens_state_goes_with_its_last_user() {
         let keys = TokenKeys::generate().unwrap();
-        let key = |n: u32| keys.key(&Token::parse(format!("pk_{n}").as_bytes(), TokenType::Personal).unwrap());
+        let key =
+            |n: u32| keys.key(&Token::parse(format!("pk_{n}").as_bytes(), TokenType::Personal).unwrap());
         let states = TokenStates::default();
         let held = states.of(key(0), true);
         lock(&held).limit = Some(7);

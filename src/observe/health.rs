@@ -38,7 +38,11 @@ impl Health {
     /// Says how late it is.
     pub fn progress(&self) -> Result<(), String> {
         let lag = self.lag.get().map_or(SignedDuration::ZERO, |lag| lag());
-        if lag <= MAX_LAG { Ok(()) } else { Err(format!("work that is due was not begun for {} s", lag.as_secs())) }
+        if lag <= MAX_LAG {
+            Ok(())
+        } else {
+            Err(format!("work that is due was not begun for {} s", lag.as_secs()))
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Libraries that would log what travels: kube's client the text of answers that it cannot decode, which may be Secrets.
-const CAPPED: [&str; 8] = ["kube_client", "kube_runtime", "hyper", "hyper_util", "h2", "rustls", "reqwest", "tower"];
+const CAPPED: [&str; 8] =
+    ["kube_client", "kube_runtime", "hyper", "hyper_util", "h2", "rustls", "reqwest", "tower"];
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -45,8 +46,19 @@ pub fn init(format: LogFormat, level: LogLevel) {
     let registry = tracing_subscriber::registry();
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let started = match format {
-        LogFormat::Json => registry.with(lines.json().flatten_event(true).with_span_list(false).with_current_span(false).with_filter(targets(level))).try_init(),
-        LogFormat::Text => registry.with(lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).with_filter(targets(level))).try_init(),
+        LogFormat::Json => registry
+            .with(
+                lines
+                    .json()
+                    .flatten_event(true)
+                    .with_span_list(false)
+                    .with_current_span(false)
+                    .with_filter(targets(level)),
+            )
+            .try_init(),
+        LogFormat::Text => registry
+            .with(lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).with_filter(targets(level)))
+            .try_init(),
     };
     drop(started);
 }
@@ -64,7 +76,14 @@ mod tests {
     fn libraries_that_see_tokens_are_silent_at_every_level() {
         let targets = targets("trace".parse().unwrap());
         assert!(targets.would_enable("clickup_operator::controller", &Level::TRACE));
-        for target in ["kube_client::client", "kube_client::client::builder", "hyper_util::client", "h2::codec", "rustls::conn", "reqwest::connect"] {
+        for target in [
+            "kube_client::client",
+            "kube_client::client::builder",
+            "hyper_util::client",
+            "h2::codec",
+            "rustls::conn",
+            "reqwest::connect",
+        ] {
             assert!(!targets.would_enable(target, &Level::ERROR), "{target}");
         }
     }

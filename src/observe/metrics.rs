@@ -59,7 +59,8 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("clickup_operator");
-        let latency: fn() -> Histogram = || Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
+        let latency: fn() -> Histogram =
+            || Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
         let metrics = Self {
             checks: Family::default(),
             requests: Family::default(),
@@ -69,13 +70,38 @@ impl Default for Metrics {
             events: Family::default(),
             registry: RwLock::default(),
         };
-        registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "build",
+            "The version that runs",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
         registry.register("checks", "Checks that ended, by what came of them", metrics.checks.clone());
-        registry.register("clickup_requests", "Requests to ClickUp, by call and class of the HTTP status", metrics.requests.clone());
-        registry.register_with_unit("clickup_request_duration", "Time from a request to ClickUp to the end of its answer", Unit::Seconds, metrics.latency.clone());
-        registry.register("reconciles", "Passes over a connection, by outcome: ok or the class of the error", metrics.reconciles.clone());
-        registry.register("status_writes", "Statuses written, failed to write, or left alone because nothing had changed", metrics.statuses.clone());
-        registry.register("events", "Events sent, failed, or dropped because too many waited", metrics.events.clone());
+        registry.register(
+            "clickup_requests",
+            "Requests to ClickUp, by call and class of the HTTP status",
+            metrics.requests.clone(),
+        );
+        registry.register_with_unit(
+            "clickup_request_duration",
+            "Time from a request to ClickUp to the end of its answer",
+            Unit::Seconds,
+            metrics.latency.clone(),
+        );
+        registry.register(
+            "reconciles",
+            "Passes over a connection, by outcome: ok or the class of the error",
+            metrics.reconciles.clone(),
+        );
+        registry.register(
+            "status_writes",
+            "Statuses written, failed to write, or left alone because nothing had changed",
+            metrics.statuses.clone(),
+        );
+        registry.register(
+            "events",
+            "Events sent, failed, or dropped because too many waited",
+            metrics.events.clone(),
+        );
         *metrics.registry.write().unwrap_or_else(PoisonError::into_inner) = registry;
         metrics
     }
@@ -173,7 +199,8 @@ impl Collector for Connections {
 
 fn readiness(connection: &StoredConnection) -> i64 {
     let conditions = connection.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    match conditions.iter().find(|c| c.type_ == <&str>::from(ConditionType::Ready)).map(|c| c.status.as_str()) {
+    match conditions.iter().find(|c| c.type_ == <&str>::from(ConditionType::Ready)).map(|c| c.status.as_str())
+    {
         Some("True") => 1,
         Some("False") => 0,
         _ => -1,

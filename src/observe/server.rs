@@ -1,7 +1,12 @@
 //! The HTTP endpoints: /healthz and /readyz on one address, /metrics on another.
 
 use super::{Health, Metrics};
-use axum::{Router, http::{StatusCode, header::CONTENT_TYPE}, response::{IntoResponse, Response}, routing::get};
+use axum::{
+    Router,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use std::{io, net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
@@ -26,19 +31,40 @@ impl Servers {
     ///
     /// # Errors
     /// Names the flag whose address cannot be listened on.
-    pub async fn start(metrics_at: SocketAddr, health_at: SocketAddr, metrics: Arc<Metrics>, health: Arc<Health>) -> Result<Self, ServeError> {
+    pub async fn start(
+        metrics_at: SocketAddr,
+        health_at: SocketAddr,
+        metrics: Arc<Metrics>,
+        health: Arc<Health>,
+    ) -> Result<Self, ServeError> {
         let metrics = Router::new().route("/metrics", get(move || std::future::ready(scrape(&metrics))));
         let (live, ready) = (health.clone(), health);
-        let health = Router::new()
-            .route("/healthz", get(move || async move { verdict(live.progress()) }))
-            .route("/readyz", get(move || async move {
-                verdict(ready.is_ready().then_some(()).ok_or("the watches have not shown everything yet, or the process is about to end".to_owned()))
-            }));
-        Ok(Self { _tasks: [serve("--metrics-addr", metrics_at, metrics).await?, serve("--health-addr", health_at, health).await?] })
+        let health =
+            Router::new().route("/healthz", get(move || async move { verdict(live.progress()) })).route(
+                "/readyz",
+                get(move || async move {
+                    verdict(
+                        ready.is_ready().then_some(()).ok_or(
+                            "the watches have not shown everything yet, or the process is about to end"
+                                .to_owned(),
+                        ),
+                    )
+                }),
+            );
+        Ok(Self {
+            _tasks: [
+                serve("--metrics-addr", metrics_at, metrics).await?,
+                serve("--health-addr", health_at, health).await?,
+            ],
+        })
     }
 }
 
-async fn serve(flag: &'static str, address: SocketAddr, routes: Router) -> Result<AbortOnDropHandle<()>, ServeError> {
+async fn serve(
+    flag: &'static str,
+    address: SocketAddr,
+    routes: Router,
+) -> Result<AbortOnDropHandle<()>, ServeError> {
     let failed = |source| ServeError { flag, address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -51,7 +77,8 @@ async fn serve(flag: &'static str, address: SocketAddr, routes: Router) -> Resul
 
 fn scrape(metrics: &Metrics) -> Response {
     match metrics.encode() {
-        Ok(text) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),
+        Ok(text) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+            .into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

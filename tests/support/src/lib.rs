@@ -4,6 +4,7 @@
 
 pub mod control_plane;
 mod http;
+pub mod invariants;
 mod network;
 pub mod operator;
 pub mod process;
