@@ -101,7 +101,7 @@ impl JsonSchema for Duration {
         json_schema!({
             "type": "string",
             "minLength": 2,
-            "maxLength": 9,
+            "maxLength": 64,
             "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$",
         })
     }

@@ -82,7 +82,8 @@ use strum::{Display, IntoStaticStr};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("self.timeout.matches('^[0-9]{6,}h') || self.interval.matches('^[0-9]{6,}h') || duration(self.timeout) <= duration(self.interval)")
+    // Of what is no duration the rules of the two fields speak.
+    validation = Rule::new(format!("[self.timeout, self.interval].exists(d, {}) || duration(self.timeout) <= duration(self.interval)", no_duration("d")))
         .message("timeout must not be longer than interval: write a shorter timeout or a longer interval")
 )]
 pub struct ClickUpConnectionSpec {
@@ -115,25 +116,34 @@ pub struct ClickUpConnectionSpec {
 
     /// How often a good connection is checked again: hours, minutes and seconds such as `10m` or `1h30m`, from 1m to 24h.
     #[serde(default = "default_interval")]
-    #[x_kube(validation = Rule::new("!self.matches('^[0-9]{6,}h') && duration(self) >= duration('1m') && duration(self) <= duration('24h')")
-        .message("interval must be from 1m to 24h: write for example 10m"))]
+    #[x_kube(validation = Rule::new(from_to("1m", "24h"))
+        .message("interval must be a duration from 1m to 24h: write whole hours, minutes and seconds in this order, such as 10m or 1h30m"))]
     pub interval: Duration,
 
     /// How long the calls of one check may take together, from 1s to 5m and at most `interval`.
     #[serde(default = "default_timeout")]
-    #[x_kube(validation = Rule::new("!self.matches('^[0-9]{6,}h') && duration(self) >= duration('1s') && duration(self) <= duration('5m')")
-        .message("timeout must be from 1s to 5m: write for example 30s"))]
+    #[x_kube(validation = Rule::new(from_to("1s", "5m"))
+        .message("timeout must be a duration from 1s to 5m: write whole hours, minutes and seconds in this order, such as 30s or 1m30s"))]
     pub timeout: Duration,
 
     /// How long Ready stays True while ClickUp cannot be asked, from 0s to 24h.
     #[serde(default = "default_outage_grace_period")]
-    #[x_kube(validation = Rule::new("!self.matches('^[0-9]{6,}h') && duration(self) <= duration('24h')")
-        .message("outageGracePeriod must be from 0s to 24h: write for example 30m"))]
+    #[x_kube(validation = Rule::new(from_to("0s", "24h"))
+        .message("outageGracePeriod must be a duration from 0s to 24h: write whole hours, minutes and seconds in this order, such as 30m or 1h30m"))]
     pub outage_grace_period: Duration,
 
     /// Stop checking: nothing is asked of ClickUp, the Secret is not read, and the status stands still.
     #[serde(default)]
     pub suspend: bool,
+}
+
+/// What `duration()` of CEL surely cannot read, or not without an overflow.
+fn no_duration(value: &str) -> String {
+    format!("({value} == '' || !{value}.matches('^([0-9]{{1,5}}h)?([0-9]{{1,7}}m)?([0-9]{{1,9}}s)?$'))")
+}
+
+fn from_to(min: &str, max: &str) -> String {
+    format!("!{} && duration(self) >= duration('{min}') && duration(self) <= duration('{max}')", no_duration("self"))
 }
 
 const fn default_interval() -> Duration {
@@ -149,7 +159,7 @@ const fn default_outage_grace_period() -> Duration {
 }
 
 /// A key of a Secret in the connection's own namespace.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKeyRef {
     /// The Secret's name.
@@ -157,11 +167,15 @@ pub struct SecretKeyRef {
         length(min = 1, max = 253),
         regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
     )]
+    #[x_kube(validation = Rule::new("!format.dns1123Subdomain().validate(self).hasValue()")
+        .message("write the name of a Secret: lower case letters, digits, '-' and '.', such as clickup-token"))]
     pub name: String,
 
     /// The key of the Secret's data that holds the token.
     #[serde(default = "default_key")]
     #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[x_kube(validation = Rule::new("self.matches('^[-._a-zA-Z0-9]+$')")
+        .message("write a key of the Secret's data: letters, digits, '-', '_' and '.', such as token"))]
     pub key: String,
 }
 
@@ -200,7 +214,9 @@ pub enum TokenType {
 pub struct WorkspaceRef {
     /// The workspace's id: the number that follows the host name in the web app's address. Write it in quotes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^[0-9]{1,20}$"))]
+    #[schemars(length(max = 256), regex(pattern = "^[0-9]{1,20}$"))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9]{1,20}$')")
+        .message("write the workspace's id, 1 to 20 digits in quotes: the number that follows the host name in the web app's address"))]
     pub id: Option<String>,
 
     /// The workspace's name, exactly as ClickUp shows it. It must be unique among the token's workspaces.

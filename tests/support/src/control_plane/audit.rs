@@ -29,6 +29,8 @@ pub struct AuditEvent {
     pub uri: String,
     /// When the request came (RFC 3339, microseconds).
     pub received: String,
+    /// When this stage was reached; of a request that is over, when it was answered.
+    pub reached: String,
 }
 
 /// How far a request is.
@@ -60,6 +62,8 @@ struct Entry {
     response_status: Option<ResponseStatus>,
     #[serde(default)]
     request_received_timestamp: String,
+    #[serde(default)]
+    stage_timestamp: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -100,6 +104,7 @@ impl From<Entry> for AuditEvent {
             object_ref,
             response_status,
             request_received_timestamp,
+            stage_timestamp,
         } = entry;
         let ObjectRef { api_group, resource, subresource, namespace, name } = object_ref;
         AuditEvent {
@@ -115,6 +120,7 @@ impl From<Entry> for AuditEvent {
             user_agent,
             uri,
             received: request_received_timestamp,
+            reached: stage_timestamp,
         }
     }
 }
@@ -131,7 +137,8 @@ mod tests {
             r#""user":{"username":"u","groups":["g"]},"sourceIPs":["127.0.0.1"],"userAgent":"t/1","#,
             r#""objectRef":{"resource":"secrets","namespace":"a","name":"s","apiVersion":"v1"},"#,
             r#""responseStatus":{"metadata":{},"code":403},"#,
-            r#""requestReceivedTimestamp":"2026-11-23T10:00:00.000001Z"}"#,
+            r#""requestReceivedTimestamp":"2026-11-23T10:00:00.000001Z","#,
+            r#""stageTimestamp":"2026-11-23T10:00:00.000009Z"}"#,
             "\n{\"kind\":\"Event\",\"sta",
         );
         let expected = AuditEvent {
@@ -147,6 +154,7 @@ mod tests {
             user_agent: "t/1".into(),
             uri: "/api/v1/namespaces/a/secrets/s".into(),
             received: "2026-11-23T10:00:00.000001Z".into(),
+            reached: "2026-11-23T10:00:00.000009Z".into(),
         };
         assert_eq!(parse(log).unwrap(), [expected]);
         assert!(parse("{\"stage\":1}\n").is_err());

@@ -4,7 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -272,8 +272,22 @@ impl ControlPlane {
 
     /// What the audit log holds so far, oldest first. The server writes an entry before it ends an answer.
     pub fn audit_events(&self) -> Result<Vec<AuditEvent>> {
+        self.audit_events_since(0)
+    }
+
+    /// How long the audit log is now, in bytes, for [`ControlPlane::audit_events_since`].
+    pub fn audit_mark(&self) -> Result<u64> {
         let path = self.audit_log();
-        audit::parse(&read(&path)?).map_err(|source| ControlPlaneError::Audit { path, source })
+        Ok(fs::metadata(&path).map_err(file_error(&path))?.len())
+    }
+
+    /// What came into the audit log since a mark. A mark set while requests run may lie inside of a line; that one
+    /// is left out.
+    pub fn audit_events_since(&self, mark: u64) -> Result<Vec<AuditEvent>> {
+        let path = self.audit_log();
+        let log = read_from(&path, mark.saturating_sub(1)).map_err(file_error(&path))?;
+        let log = if mark == 0 { log.as_str() } else { log.split_once('\n').map_or("", |(_, rest)| rest) };
+        audit::parse(log).map_err(|source| ControlPlaneError::Audit { path, source })
     }
 
     /// Ends both programs and waits until their directory is gone.
@@ -371,6 +385,14 @@ fn launch(name: &'static str, mut command: Command, scratch: &ScratchDir) -> Res
 
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(file_error(path))
+}
+
+fn read_from(path: &Path, offset: u64) -> io::Result<String> {
+    let mut file = fs::File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -18,7 +18,11 @@ pub struct Usage {
 const TICK: Duration = Duration::from_millis(10);
 
 impl Usage {
-    pub(super) fn of(pid: u32) -> io::Result<Usage> {
+    /// Of a process of this user. Linux only.
+    ///
+    /// # Errors
+    /// It has ended, or there is no `/proc`.
+    pub fn of(pid: u32) -> io::Result<Usage> {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
         parse(&status, &stat)

@@ -1,0 +1,152 @@
+//! One test's corner of the shared stack: a namespace, and what it does with Secrets and connections in it.
+
+use crate::stack;
+use clickup_simulator::client::{Account, SimulatorClient};
+use kube::{
+    Api, Client,
+    api::{DynamicObject, Patch, PatchParams, PostParams},
+    core::{ApiResource, GroupVersionKind},
+};
+use k8s_openapi::api::core::v1::Secret;
+use serde_json::{Value, json};
+use std::time::Duration;
+use test_support::{invariants, stack::Stack, wait};
+
+pub struct Case {
+    pub stack: &'static Stack,
+    pub client: Client,
+    pub clickup: SimulatorClient,
+    pub namespace: String,
+}
+
+/// What the watch, ClickUp and a write may take together, with a machine that is busy with other tests.
+pub const SOON: Duration = Duration::from_secs(20);
+
+impl Case {
+    pub async fn new(name: &str) -> Self {
+        let stack = stack().await;
+        let client = stack.control_plane.client().await.unwrap();
+        let namespace = stack.control_plane.fresh_namespace(name).await.unwrap();
+        Self { stack, client, clickup: stack.simulator.client().unwrap(), namespace }
+    }
+
+    pub async fn account(&self) -> Account {
+        self.clickup.add_account(&self.namespace).await.unwrap()
+    }
+
+    pub fn connections(&self) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk("clickup-operator.dev", "v1alpha1", "ClickUpConnection");
+        Api::namespaced_with(self.client.clone(), &self.namespace, &ApiResource::from_gvk(&kind))
+    }
+
+    pub fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Creates or replaces the Secret.
+    pub async fn secret(&self, name: &str, token: &str) {
+        self.secret_with(name, json!({"stringData": {"token": token}})).await;
+    }
+
+    pub async fn secret_with(&self, name: &str, content: Value) {
+        let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}});
+        merge(&mut secret, content);
+        let params = PatchParams::apply("test").force();
+        self.secrets().patch(name, &params, &Patch::Apply(secret)).await.unwrap();
+    }
+
+    pub async fn no_secret(&self, name: &str) {
+        self.secrets().delete(name, &Default::default()).await.unwrap();
+    }
+
+    /// Creates a connection that refers to the Secret of its own name.
+    pub async fn connection(&self, name: &str, spec: Value) {
+        let mut all = json!({"tokenSecretRef": {"name": name}});
+        merge(&mut all, spec);
+        let object = json!({"apiVersion": "clickup-operator.dev/v1alpha1", "kind": "ClickUpConnection",
+            "metadata": {"name": name, "namespace": self.namespace}, "spec": all});
+        let object = serde_json::from_value(object).unwrap();
+        self.connections().create(&PostParams::default(), &object).await.unwrap();
+    }
+
+    /// Merges into the connection.
+    pub async fn edit(&self, name: &str, patch: Value) {
+        self.connections().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    /// Asks for a check now.
+    pub async fn annotate(&self, name: &str, value: &str) {
+        let annotations = json!({"clickup-operator.dev/reconcile-requested-at": value});
+        self.edit(name, json!({"metadata": {"annotations": annotations}})).await;
+    }
+
+    /// The connection, after the invariants were checked.
+    pub async fn get(&self, name: &str) -> Value {
+        let object = serde_json::to_value(self.connections().get(name).await.unwrap()).unwrap();
+        invariants::check(&object).unwrap_or_else(|broken| panic!("{broken}: {:#}", object["status"]));
+        object
+    }
+
+    /// Waits until the connection's status is as wanted.
+    pub async fn until(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let wanted = &wanted;
+        wait::until(SOON, format!("{name} in {} to be {what}", self.namespace), || async move {
+            let object = self.get(name).await;
+            if wanted(&object["status"]) { Ok(object) } else { Err(format!("{:#}", object["status"])) }
+        })
+        .await
+        .unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// Waits until Ready has this status and reason.
+    pub async fn until_ready(&self, name: &str, status: &str, reason: &str) -> Value {
+        self.until(name, &format!("{status}/{reason}"), |s| is(s, "Ready") == (status, reason)).await
+    }
+
+    /// Waits until the check asked for with this annotation is acknowledged.
+    pub async fn until_handled(&self, name: &str, value: &str) -> Value {
+        self.until(name, &format!("checked at {value}"), |s| s["lastHandledReconcileAt"] == value).await
+    }
+
+    /// A Secret and a connection, verified.
+    pub async fn verified(&self, name: &str, spec: Value) -> Account {
+        let account = self.account().await;
+        self.secret(name, &account.token.value).await;
+        self.connection(name, spec).await;
+        self.until_ready(name, "True", "Verified").await;
+        account
+    }
+
+    /// Statuses that the operator has written in this namespace.
+    pub fn status_writes(&self) -> usize {
+        let events = self.stack.control_plane.audit_events().unwrap();
+        let of_this = events.iter().filter(|e| e.namespace == self.namespace && e.subresource == "status" && e.verb == "patch");
+        of_this.count()
+    }
+}
+
+/// Status and reason of a condition; empty where it is absent.
+pub fn is<'a>(status: &'a Value, condition: &str) -> (&'a str, &'a str) {
+    let text = |c: &'a Value, field: &str| c[field].as_str().unwrap_or_default();
+    found(status, condition).map_or(("", ""), |c| (text(c, "status"), text(c, "reason")))
+}
+
+/// The message of a condition.
+pub fn message<'a>(status: &'a Value, condition: &str) -> &'a str {
+    found(status, condition).and_then(|c| c["message"].as_str()).unwrap_or_default()
+}
+
+fn found<'a>(status: &'a Value, condition: &str) -> Option<&'a Value> {
+    status["conditions"].as_array()?.iter().find(|c| c["type"] == condition)
+}
+
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
