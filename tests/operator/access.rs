@@ -1,6 +1,6 @@
 //! The operator's rights: what `deploy/` grants is what it uses.
 
-use crate::case::Case;
+use crate::case;
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::Api;
 use serde_json::json;
@@ -11,7 +11,7 @@ const OPERATOR: &str = "system:serviceaccount:clickup-operator:clickup-operator"
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_right_is_used_and_none_is_missing() {
-    let case = Case::new("rights").await;
+    let case = case("rights").await;
     let account = case.verified("bot", json!({})).await;
     for round in ["1", "2"] {
         case.no_secret("bot").await;
@@ -33,7 +33,7 @@ async fn every_right_is_used_and_none_is_missing() {
     }
     assert!(granted.len() >= 6, "the test is void: {granted:?}");
     wait::until(Duration::from_secs(20), "every right to be used", || async {
-        let events = case.stack.control_plane.audit_events().map_err(|e| e.to_string())?;
+        let events = case.control_plane.audit_events().map_err(|e| e.to_string())?;
         let ours: Vec<_> = events.iter().filter(|e| e.user == OPERATOR).collect();
         let refused: Vec<_> = ours.iter().filter(|e| e.code == Some(403)).collect();
         assert!(refused.is_empty(), "refused: {refused:?}");

@@ -1,13 +1,14 @@
 //! The first check, what it writes, and that nothing more is written or asked than needed.
 
-use crate::case::{Case, is};
+use crate::case;
+use test_support::case::{is};
 use clickup_simulator::fault::Fault;
 use serde_json::json;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_connection_becomes_ready_with_one_write() {
-    let case = Case::new("good").await;
+    let case = case("good").await;
     let account = case.account().await;
     case.secret("bot", &account.token.value).await;
     case.connection("bot", json!({"defaultWorkspace": {"id": account.workspace.to_string()}, "requiredWorkspaces": [{"name": case.namespace}]})).await;
@@ -35,7 +36,7 @@ async fn a_good_connection_becomes_ready_with_one_write() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_with_one_token_share_a_check() {
-    let case = Case::new("shared-token").await;
+    let case = case("shared-token").await;
     let account = case.account().await;
     let slow = Fault::for_token(&account.token.name).delay(Duration::from_millis(500));
     case.clickup.add_fault(slow).await.unwrap();
@@ -55,7 +56,7 @@ async fn connections_with_one_token_share_a_check() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_first_check_is_announced() {
-    let case = Case::new("slow").await;
+    let case = case("slow").await;
     let account = case.account().await;
     let fault = Fault::for_token(&account.token.name).on("/v2/user").times(1);
     case.clickup.add_fault(fault.delay(Duration::from_secs(4))).await.unwrap();
@@ -71,7 +72,7 @@ async fn a_slow_first_check_is_announced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_requested_check_that_finds_nothing_new_writes_its_acknowledgement_only() {
-    let case = Case::new("requested").await;
+    let case = case("requested").await;
     let account = case.verified("bot", json!({})).await;
     case.annotate("bot", "one").await;
     let object = case.until_handled("bot", "one").await;
@@ -86,7 +87,7 @@ async fn a_requested_check_that_finds_nothing_new_writes_its_acknowledgement_onl
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deletion_never_hangs_and_a_namesake_starts_anew() {
-    let case = Case::new("deleted").await;
+    let case = case("deleted").await;
     case.verified("bot", json!({})).await;
     let api = case.connections();
     assert!(api.get("bot").await.unwrap().metadata.finalizers.is_none());

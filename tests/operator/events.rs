@@ -1,12 +1,19 @@
 //! Events: on transitions of Ready, none for a first check that succeeds.
 
-use crate::case::{Case, SOON};
+use crate::case;
+use test_support::case::{Case, SOON};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use serde_json::json;
 use test_support::wait;
 
-impl Case {
+/// What became of the Events of a test.
+trait Events {
+    async fn until_event(&self, reason: &str, times: i32) -> Event;
+    async fn events(&self) -> Vec<String>;
+}
+
+impl Events for Case<'_> {
     /// Waits for an Event with this reason, seen so often.
     async fn until_event(&self, reason: &str, times: i32) -> Event {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
@@ -21,7 +28,7 @@ impl Case {
     }
 
     /// The reasons of all Events so far.
-    pub async fn events(&self) -> Vec<String> {
+    async fn events(&self) -> Vec<String> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         api.list(&Default::default()).await.unwrap().items.into_iter().filter_map(|e| e.reason).collect()
     }
@@ -29,7 +36,7 @@ impl Case {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn transitions_are_told_once() {
-    let case = Case::new("events").await;
+    let case = case("events").await;
     let account = case.verified("bot", json!({})).await;
     assert_eq!(case.events().await, [""; 0], "that a first check succeeds is no news");
     case.no_secret("bot").await;

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod access;
-mod case;
 mod checking;
 mod events;
 mod outages;
@@ -12,7 +11,10 @@ mod tokens;
 mod triggers;
 mod workspaces;
 
-use test_support::stack::{SharedStack, Stack, StackOptions};
+use test_support::{
+    case::Case,
+    stack::{SharedStack, Stack, StackOptions},
+};
 
 static STACK: SharedStack = SharedStack::new();
 
@@ -22,4 +24,9 @@ async fn stack() -> &'static Stack {
         ..StackOptions::new(env!("CARGO_BIN_EXE_clickup-operator"))
     };
     STACK.get(options).await.unwrap_or_else(|e| panic!("the stack does not start: {e}"))
+}
+
+async fn case(name: &str) -> Case<'static> {
+    let stack = stack().await;
+    Case::new(name, &stack.control_plane, &stack.simulator).await
 }

@@ -1,13 +1,14 @@
 //! ClickUp cannot be asked, limits the rate, or says no once.
 
-use crate::case::{Case, is, message};
+use crate::case;
+use test_support::case::{is, message};
 use clickup_simulator::fault::Fault;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn not_being_able_to_ask_is_not_a_no() {
-    let case = Case::new("outage").await;
+    let case = case("outage").await;
     let fault = || Fault::for_token("");
     let rows = [
         ("server-error", fault().error(503, "", "down"), "ServerError"),
@@ -51,7 +52,7 @@ async fn not_being_able_to_ask_is_not_a_no() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_never_verified_has_no_grace() {
-    let case = Case::new("no-grace").await;
+    let case = case("no-grace").await;
     let account = case.account().await;
     case.clickup.add_fault(Fault::for_token(&account.token.name).error(500, "", "down")).await.unwrap();
     case.secret("bot", &account.token.value).await;
@@ -64,7 +65,7 @@ async fn what_was_never_verified_has_no_grace() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_grace_period_ends() {
-    let case = Case::new("grace").await;
+    let case = case("grace").await;
     let account = case.verified("bot", json!({"outageGracePeriod": "4s"})).await;
     case.clickup.add_fault(Fault::for_token(&account.token.name).error(500, "", "down")).await.unwrap();
     case.annotate("bot", "1").await;
@@ -75,7 +76,7 @@ async fn the_grace_period_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_between_a_429_and_its_reset() {
-    let case = Case::new("limited").await;
+    let case = case("limited").await;
     let account = case.verified("bot", json!({})).await;
     let limited = Fault::for_token(&account.token.name).times(1).rate_limited().set_header("retry-after", "4");
     case.clickup.add_fault(limited).await.unwrap();
@@ -96,7 +97,7 @@ async fn nothing_is_sent_between_a_429_and_its_reset() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_token_is_called_dead_only_the_second_time() {
-    let case = Case::new("regenerated").await;
+    let case = case("regenerated").await;
     let account = case.verified("bot", json!({})).await;
     let new = case.clickup.regenerate(&account.token.name).await.unwrap();
     let asked = Instant::now();
@@ -115,7 +116,7 @@ async fn a_good_token_is_called_dead_only_the_second_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_mistaken_rejection_changes_nothing() {
-    let case = Case::new("mistaken").await;
+    let case = case("mistaken").await;
     let account = case.verified("bot", json!({})).await;
     let mistake = Fault::for_token(&account.token.name).on("/v2/user").times(1).error(401, "OAUTH_025", "Token invalid");
     case.clickup.add_fault(mistake).await.unwrap();

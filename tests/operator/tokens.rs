@@ -1,12 +1,13 @@
 //! Which Secrets and values are used as tokens, and that a token appears nowhere.
 
-use crate::case::{Case, is, message};
+use crate::{case, stack};
+use test_support::case::{is, message};
 use clickup_simulator::state::Token;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_surely_a_token_is_never_sent() {
-    let case = Case::new("unusable").await;
+    let case = case("unusable").await;
     let account = case.account().await;
     let good = &account.token.value;
     let oauth = json!({"tokenType": "OAuth"});
@@ -40,7 +41,7 @@ async fn what_is_not_surely_a_token_is_never_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_kinds_of_token_are_sent_as_clickup_wants_them() {
-    let case = Case::new("kinds").await;
+    let case = case("kinds").await;
     let account = case.account().await;
     let oauth = case.clickup.add_token(Token::oauth(account.user)).await.unwrap();
     case.secret("personal", &format!("  {}\n", account.token.value)).await;
@@ -55,7 +56,7 @@ async fn both_kinds_of_token_are_sent_as_clickup_wants_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_dead_token_is_rejected_at_once() {
-    let case = Case::new("dead").await;
+    let case = case("dead").await;
     case.secret("bot", "pk_1_NOBODYKNOWSTHIS").await;
     case.connection("bot", json!({})).await;
     let object = case.until_ready("bot", "False", "TokenRejected").await;
@@ -65,22 +66,22 @@ async fn a_new_dead_token_is_rejected_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_is_logged_at_the_highest_level() {
-    let case = Case::new("logs").await;
+    let case = case("logs").await;
     let account = case.account().await;
     // Applied as people do: the Secret's annotation holds a copy of it.
     let manifest = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bot", "namespace": case.namespace},
         "stringData": {"token": account.token.value}});
-    let file = case.stack.control_plane.scratch().join(format!("{}.json", case.namespace));
+    let file = case.control_plane.scratch().join(format!("{}.json", case.namespace));
     std::fs::write(&file, manifest.to_string()).unwrap();
-    case.stack.control_plane.run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()]).await.unwrap();
+    case.control_plane.run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()]).await.unwrap();
     case.connection("bot", json!({})).await;
     case.until_ready("bot", "True", "Verified").await;
     let applied = case.secrets().get("bot").await.unwrap().metadata.annotations.unwrap_or_default();
     assert!(applied.values().any(|a| a.contains(&account.token.value)), "the test is void");
-    let log = case.stack.operator.process().log();
+    let log = stack().await.operator.process().log();
     assert!(log.contains(&case.namespace), "the test is void");
     let secret_part = account.token.value.rsplit('_').next().unwrap();
     assert!(!log.contains(secret_part), "a token stands in the log");
-    let metrics = case.stack.operator.metrics().await.unwrap();
+    let metrics = stack().await.operator.metrics().await.unwrap();
     assert!(!metrics.contains(secret_part));
 }

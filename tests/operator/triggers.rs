@@ -1,12 +1,13 @@
 //! What makes the operator look again: edits of spec, Secret and annotation, and suspend.
 
-use crate::case::{Case, is};
+use crate::case;
+use test_support::case::{is};
 use clickup_simulator::state::{Member, Role, Workspace};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_created_edited_and_deleted_are_noticed() {
-    let case = Case::new("secrets").await;
+    let case = case("secrets").await;
     let account = case.account().await;
     case.connection("bot", json!({})).await;
     case.until_ready("bot", "False", "SecretNotFound").await;
@@ -23,7 +24,7 @@ async fn secrets_created_edited_and_deleted_are_noticed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_that_leaves_the_value_spends_no_check() {
-    let case = Case::new("relabelled").await;
+    let case = case("relabelled").await;
     let account = case.verified("bot", json!({})).await;
     let before = case.get("bot").await["status"]["secretResourceVersion"].clone();
     case.secret_with("bot", json!({"metadata": {"labels": {"team": "a"}}, "stringData": {"token": account.token.value}})).await;
@@ -34,7 +35,7 @@ async fn an_edit_that_leaves_the_value_spends_no_check() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spec_edit_is_judged_anew() {
-    let case = Case::new("edited").await;
+    let case = case("edited").await;
     let account = case.verified("bot", json!({})).await;
     case.edit("bot", json!({"spec": {"requiredWorkspaces": [{"name": "Later"}]}})).await;
     let object = case.until_ready("bot", "False", "WorkspaceNotFound").await;
@@ -48,7 +49,7 @@ async fn a_spec_edit_is_judged_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn suspended_nothing_is_asked() {
-    let case = Case::new("suspended").await;
+    let case = case("suspended").await;
     let account = case.verified("bot", json!({})).await;
     case.edit("bot", json!({"spec": {"suspend": true}})).await;
     case.until("bot", "observed", |s| s["observedGeneration"] == 2).await;
@@ -69,7 +70,7 @@ async fn suspended_nothing_is_asked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_born_suspended_is_not_checked() {
-    let case = Case::new("born-suspended").await;
+    let case = case("born-suspended").await;
     let account = case.account().await;
     case.secret("bot", &account.token.value).await;
     case.connection("bot", json!({"suspend": true})).await;

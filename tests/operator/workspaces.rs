@@ -1,6 +1,7 @@
 //! Workspaces: found, missing, ambiguous, refusing.
 
-use crate::case::{Case, is, message};
+use crate::case;
+use test_support::case::{is, message};
 use clickup_simulator::{
     fault::Fault,
     state::{Member, Refusal, Role, Token, User, Workspace},
@@ -9,7 +10,7 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_a_workspace_can_fail_has_its_reason() {
-    let case = Case::new("workspaces").await;
+    let case = case("workspaces").await;
     let account = case.account().await;
     let owner = vec![Member::new(account.user, Role::OWNER)];
     for _ in 0..2 {
@@ -38,7 +39,7 @@ async fn every_way_a_workspace_can_fail_has_its_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_without_workspaces_says_so() {
-    let case = Case::new("lonely").await;
+    let case = case("lonely").await;
     let user = case.clickup.add_user(User::default()).await.unwrap();
     let token = case.clickup.add_token(Token::personal(user)).await.unwrap();
     case.secret("bot", &token.value).await;
@@ -49,7 +50,7 @@ async fn a_user_without_workspaces_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workspace_that_refuses_tokens_is_found_out() {
-    let case = Case::new("refused").await;
+    let case = case("refused").await;
     let account = case.verified("bot", json!({})).await;
     // The only workspace is the default, and is tried.
     case.clickup.refuse(&account.token.name, Refusal::by(account.workspace)).await.unwrap();
@@ -67,7 +68,7 @@ async fn a_workspace_that_refuses_tokens_is_found_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_on_an_id_never_rejects_a_token() {
-    let case = Case::new("probe").await;
+    let case = case("probe").await;
     let account = case.verified("bot", json!({})).await;
     let probe = format!("/v2/team/{}/space", account.workspace);
     let dead = Fault::for_token(&account.token.name).on(&probe).times(1).error(401, "OAUTH_019", "Oauth token not found");

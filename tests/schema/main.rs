@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use test_support::control_plane::{ControlPlane, Options};
+use test_support::control_plane::{ControlPlane, ControlPlaneError, Options};
 use test_support::stack::install_crd;
 use tokio::sync::OnceCell;
 
@@ -18,13 +18,13 @@ const OPERATOR: &str = env!("CARGO_BIN_EXE_clickup-operator");
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
 
 async fn control_plane() -> &'static ControlPlane {
-    static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
+    static SHARED: OnceCell<Result<ControlPlane, ControlPlaneError>> = OnceCell::const_new();
     let start = || async {
-        let control_plane = ControlPlane::start(Options::default()).await.unwrap();
-        install_crd(&control_plane, Path::new("/tmp/broken")).await.unwrap();
-        control_plane
+        let control_plane = ControlPlane::start(Options::default()).await?;
+        install_crd(&control_plane, Path::new(CHECKOUT)).await?;
+        Ok(control_plane)
     };
-    SHARED.get_or_init(start).await
+    SHARED.get_or_init(start).await.as_ref().unwrap()
 }
 
 /// The connections of a namespace of one's own.

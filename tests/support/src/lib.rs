@@ -2,6 +2,7 @@
 //! the operator, each a process that never outlives us, also when we are killed. Linux, and macOS as far as
 //! `/proc` is not needed.
 
+pub mod case;
 pub mod control_plane;
 mod http;
 pub mod invariants;

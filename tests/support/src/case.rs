@@ -1,6 +1,13 @@
-//! One test's corner of the shared stack: a namespace, and what it does with Secrets and connections in it.
+//! One test's corner of a control plane: a namespace, and what the test does with Secrets and connections in it. A step
+//! that fails ends the test with what was seen.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "a test ends where a step fails")]
 
-use crate::stack;
+use crate::{
+    control_plane::ControlPlane,
+    invariants,
+    simulator::SimulatorProcess,
+    wait,
+};
 use clickup_simulator::client::{Account, SimulatorClient};
 use kube::{
     Api, Client,
@@ -10,35 +17,47 @@ use kube::{
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 use std::time::Duration;
-use test_support::{invariants, stack::Stack, wait};
 
-pub struct Case {
-    pub stack: &'static Stack,
+/// A namespace of its own.
+pub struct Case<'a> {
+    /// Where it is.
+    pub control_plane: &'a ControlPlane,
+    /// An administrator of it.
     pub client: Client,
+    /// Control over ClickUp.
     pub clickup: SimulatorClient,
+    /// The namespace's name.
     pub namespace: String,
 }
 
 /// What the watch, ClickUp and a write may take together, with a machine that is busy with other tests.
 pub const SOON: Duration = Duration::from_secs(20);
 
-impl Case {
-    pub async fn new(name: &str) -> Self {
-        let stack = stack().await;
-        let client = stack.control_plane.client().await.unwrap();
-        let namespace = stack.control_plane.fresh_namespace(name).await.unwrap();
-        Self { stack, client, clickup: stack.simulator.client().unwrap(), namespace }
+impl<'a> Case<'a> {
+    /// Makes the namespace.
+    pub async fn new(name: &str, control_plane: &'a ControlPlane, simulator: &SimulatorProcess) -> Self {
+        let namespace = control_plane.fresh_namespace(name).await.unwrap();
+        Self::in_namespace(namespace, control_plane, simulator).await
     }
 
+    /// Goes on in a namespace that is there.
+    pub async fn in_namespace(namespace: String, control_plane: &'a ControlPlane, simulator: &SimulatorProcess) -> Self {
+        let client = control_plane.client().await.unwrap();
+        Self { control_plane, client, clickup: simulator.client().unwrap(), namespace }
+    }
+
+    /// A user who owns a workspace with the name of the namespace, and a token.
     pub async fn account(&self) -> Account {
         self.clickup.add_account(&self.namespace).await.unwrap()
     }
 
+    /// The connections, undecoded.
     pub fn connections(&self) -> Api<DynamicObject> {
         let kind = GroupVersionKind::gvk("clickup-operator.dev", "v1alpha1", "ClickUpConnection");
         Api::namespaced_with(self.client.clone(), &self.namespace, &ApiResource::from_gvk(&kind))
     }
 
+    /// The Secrets.
     pub fn secrets(&self) -> Api<Secret> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
@@ -48,6 +67,7 @@ impl Case {
         self.secret_with(name, json!({"stringData": {"token": token}})).await;
     }
 
+    /// Creates or replaces the Secret, with more than a token.
     pub async fn secret_with(&self, name: &str, content: Value) {
         let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}});
         merge(&mut secret, content);
@@ -55,6 +75,7 @@ impl Case {
         self.secrets().patch(name, &params, &Patch::Apply(secret)).await.unwrap();
     }
 
+    /// Deletes the Secret.
     pub async fn no_secret(&self, name: &str) {
         self.secrets().delete(name, &Default::default()).await.unwrap();
     }
@@ -119,7 +140,7 @@ impl Case {
 
     /// Statuses that the operator has written in this namespace.
     pub fn status_writes(&self) -> usize {
-        let events = self.stack.control_plane.audit_events().unwrap();
+        let events = self.control_plane.audit_events().unwrap();
         let of_this = events.iter().filter(|e| e.namespace == self.namespace && e.subresource == "status" && e.verb == "patch");
         of_this.count()
     }

@@ -1,0 +1,275 @@
+//! Starts and ends of the operator, and what it meets that it cannot decode. Each test has a control plane of its own.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use clickup_simulator::fault::Fault;
+use serde_json::{Value, json};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+use test_support::{
+    case::{Case, is, message},
+    control_plane::{ControlPlane, Options},
+    operator::{OperatorOptions, OperatorProcess},
+    process::{Exit, Signal},
+    simulator::{SimulatorOptions, SimulatorProcess},
+    stack::{self, Stack, StackOptions},
+    wait,
+};
+
+const OPERATOR: &str = env!("CARGO_BIN_EXE_clickup-operator");
+
+async fn start() -> Stack {
+    Stack::start(StackOptions::new(OPERATOR)).await.unwrap_or_else(|e| panic!("the stack does not start: {e}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_checks_what_changed_and_nothing_else() {
+    let mut stack = start().await;
+    let case = Case::new("restart", &stack.control_plane, &stack.simulator).await;
+    let mut tokens = Vec::new();
+    for name in ["same", "edited", "gone"] {
+        tokens.push(case.verified(name, json!({})).await.token);
+    }
+    let edited = case.clickup.regenerate(&tokens[1].name).await.unwrap();
+
+    let metrics = stack.operator.metrics().await.unwrap();
+    assert!(metrics.contains("clickup_operator_connection_ready{") && metrics.trim_end().ends_with("# EOF"), "{metrics}");
+    stack.operator.healthz().await.unwrap();
+    let asked = Instant::now();
+    assert!(stack.operator.terminate().await.unwrap().success(), "SIGTERM ends it with 0");
+    assert!(asked.elapsed() < Duration::from_secs(10));
+
+    case.secret("edited", &edited.value).await;
+    case.no_secret("gone").await;
+    let before = case.get("edited").await["status"]["secretResourceVersion"].clone();
+    let case_namespace = case.namespace.clone();
+    let Stack { operator, simulator, control_plane } = &mut stack;
+    operator.restart(control_plane.scratch()).await.unwrap();
+    let case = Case::in_namespace(case_namespace, control_plane, simulator).await;
+    case.until("edited", "checked with its new token", |s| s["secretResourceVersion"] != before && is(s, "Ready").0 == "True").await;
+    case.until_ready("gone", "False", "SecretNotFound").await;
+    assert_eq!(case.clickup.requests(&tokens[0].name, "/v2/user").await.unwrap(), 1, "unchanged, not asked");
+    assert_eq!(case.clickup.requests(&tokens[1].name, "/v2/user").await.unwrap(), 2);
+    stack.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_at_the_end_is_finished_and_written() {
+    let stack = start().await;
+    let case = Case::new("drain", &stack.control_plane, &stack.simulator).await;
+    let account = case.account().await;
+    let slow = Fault::for_token(&account.token.name).on("/v2/user").delay(Duration::from_secs(2));
+    case.clickup.add_fault(slow).await.unwrap();
+    case.secret("bot", &account.token.value).await;
+    case.connection("bot", json!({})).await;
+    let name = &account.token.name;
+    let begun = || async {
+        match case.clickup.requests(name, "/v2/user").await {
+            Ok(1) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    };
+    wait::until(Duration::from_secs(10), "the check to begin", begun).await.unwrap();
+    let asked = Instant::now();
+    assert_eq!(stack.operator.terminate().await.unwrap(), Exit::Code(0));
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert_eq!(case.clickup.requests(name, "/v2/user").await.unwrap(), 1);
+    assert_eq!(is(&case.get("bot").await["status"], "Ready"), ("True", "Verified"), "the check that ran was written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_hangs_does_not_hold_up_the_end() {
+    let stack = start().await;
+    let case = Case::new("hang", &stack.control_plane, &stack.simulator).await;
+    let account = case.account().await;
+    case.clickup.add_fault(Fault::for_token(&account.token.name).delay(Duration::from_secs(60))).await.unwrap();
+    case.secret("bot", &account.token.value).await;
+    case.connection("bot", json!({"timeout": "1m"})).await;
+    case.until_ready("bot", "Unknown", "Checking").await;
+    // An API server that does not answer is no reason to be restarted, nor to hang at the end.
+    stack.control_plane.apiserver().signal(Signal::Stop).unwrap();
+    stack.operator.healthz().await.unwrap();
+    let asked = Instant::now();
+    assert_eq!(stack.operator.terminate().await.unwrap(), Exit::Code(0));
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    stack.control_plane.apiserver().signal(Signal::Continue).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_stored_before_a_schema_change_say_so_and_stop_no_other() {
+    let parts = Parts::start().await;
+    parts.loose_crd().await;
+    let case = Case::new("invalid", &parts.control_plane, &parts.simulator).await;
+    let rows = [
+        ("wrong-value", json!({"interval": "soon"}), "spec.interval"),
+        ("out-of-bounds", json!({"interval": "1s"}), "from 1m to 24h"),
+        ("wrong-type", json!({"requiredWorkspaces": "Acme"}), "spec.requiredWorkspaces"),
+        ("no-reference", json!({"tokenSecretRef": null}), "tokenSecretRef"),
+        ("two-names", json!({"defaultWorkspace": {"id": "1", "name": "x"}}), "exactly one"),
+    ];
+    for (name, spec, _) in &rows {
+        case.connection(name, spec.clone()).await;
+    }
+    let status = json!({"status": {"observedGeneration": "one", "user": {"id": 7}, "workspaces": "none"}});
+    let params = kube::api::PatchParams::default();
+    case.connections().patch_status("wrong-type", &params, &kube::api::Patch::Merge(status)).await.unwrap();
+    stack::install_crd(&parts.control_plane, &parts.checkout).await.unwrap();
+    let operator = parts.operator(&parts.kubeconfig).await;
+    case.verified("good", json!({})).await;
+    for (name, _, says) in &rows {
+        let object = case.until_ready(name, "False", "InvalidSpec").await;
+        let said = message(&object["status"], "Ready");
+        assert!(said.contains(says), "{name}: {said}");
+        assert_eq!(is(&object["status"], "Stalled"), ("True", "InvalidSpec"));
+        assert!(object["status"]["user"].is_null() && object["status"]["workspaces"].is_null(), "{name}");
+    }
+    let writes = case.status_writes();
+    // Corrected, it is an object like any other.
+    let account = case.account().await;
+    case.secret("wrong-value", &account.token.value).await;
+    case.edit("wrong-value", json!({"spec": {"interval": "10m"}})).await;
+    case.until_ready("wrong-value", "True", "Verified").await;
+    assert_eq!(case.status_writes(), writes + 1, "the others were written once");
+    operator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_cannot_be_decoded_is_not_logged() {
+    let parts = Parts::start().await;
+    stack::install_crd(&parts.control_plane, &parts.checkout).await.unwrap();
+    let case = Case::new("garbled", &parts.control_plane, &parts.simulator).await;
+    let account = case.account().await;
+    let secret_part = account.token.value.rsplit('_').next().unwrap().to_owned();
+    let proxy = garbling::Proxy::start(&parts.control_plane, &parts.kubeconfig, &account.token.value).await;
+    let operator = parts.operator(&proxy.kubeconfig).await;
+    case.secret("bot", &account.token.value).await;
+    case.connection("bot", json!({})).await;
+    let log = || async {
+        let log = operator.process().log();
+        if log.contains("cannot be decoded") { Ok(log) } else { Err("nothing about it") }
+    };
+    let log = wait::until(Duration::from_secs(20), "the failed read in the log", log).await.unwrap();
+    assert!(!log.contains(&secret_part), "the answer stands in the log");
+    let object = case.get("bot").await;
+    assert_eq!(object["status"], json!({"observedGeneration": -1}), "an API server that fails a GET changes nothing");
+    assert!(operator.metrics().await.unwrap().contains("outcome=\"read_secret\""));
+    proxy.tell_the_truth();
+    case.until_ready("bot", "True", "Verified").await;
+    assert!(!operator.process().log().contains(&secret_part));
+    operator.stop().await.unwrap();
+}
+
+/// A stack that is put together by the test.
+struct Parts {
+    control_plane: ControlPlane,
+    simulator: SimulatorProcess,
+    checkout: std::path::PathBuf,
+    kubeconfig: std::path::PathBuf,
+}
+
+impl Parts {
+    async fn start() -> Self {
+        let options = StackOptions::new(OPERATOR);
+        let control_plane = ControlPlane::start(Options::default()).await.unwrap();
+        let simulator = SimulatorOptions { binary: Path::new(OPERATOR).with_file_name("clickup-simulator"), ..SimulatorOptions::default() };
+        let simulator = SimulatorProcess::start(simulator, control_plane.scratch()).await.unwrap();
+        let kubeconfig = stack::install_rbac(&control_plane, &options.checkout).await.unwrap();
+        Self { control_plane, simulator, checkout: options.checkout, kubeconfig }
+    }
+
+    /// The CRD as it might have been once: anything goes.
+    async fn loose_crd(&self) {
+        let crd = std::fs::read_to_string(self.checkout.join("crds/clickupconnections.yaml")).unwrap();
+        let mut crd: Value = serde_saphyr::from_str(&crd).unwrap();
+        let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = json!({"type": "object", "properties": {"spec": anything, "status": anything}});
+        let file = self.control_plane.scratch().join("loose-crd.json");
+        std::fs::write(&file, crd.to_string()).unwrap();
+        self.control_plane.run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()]).await.unwrap();
+        let crd = "crd/clickupconnections.clickup-operator.dev";
+        self.control_plane.run_kubectl(["wait", "--for=condition=Established", "--timeout=30s", crd]).await.unwrap();
+    }
+
+    async fn operator(&self, kubeconfig: &Path) -> OperatorProcess {
+        let options = OperatorOptions {
+            binary: OPERATOR.into(),
+            clickup_url: self.simulator.endpoints().clickup_url.clone(),
+            kubeconfig: kubeconfig.to_owned(),
+            log_level: "trace".to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+        };
+        OperatorProcess::start(options, self.control_plane.scratch()).await.unwrap()
+    }
+}
+
+/// A proxy before the API server that answers a GET of a Secret with something that is no Secret and holds the token.
+mod garbling {
+    use axum::{
+        Router,
+        body::Body,
+        extract::{Request, State},
+        response::Response,
+    };
+    use std::{
+        path::{Path, PathBuf},
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+    };
+    use test_support::control_plane::ControlPlane;
+
+    pub(crate) struct Proxy {
+        pub(crate) kubeconfig: PathBuf,
+        lies: Arc<AtomicBool>,
+    }
+
+    struct Upstream {
+        url: String,
+        http: reqwest::Client,
+        token: String,
+        lies: Arc<AtomicBool>,
+    }
+
+    impl Proxy {
+        pub(crate) async fn start(control_plane: &ControlPlane, kubeconfig: &Path, token: &str) -> Self {
+            test_support::install_crypto_provider();
+            let ca = reqwest::Certificate::from_pem(control_plane.ca_pem().unwrap().as_bytes()).unwrap();
+            let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
+            let lies = Arc::new(AtomicBool::new(true));
+            let upstream = Upstream { url: control_plane.url().to_owned(), http, token: token.to_owned(), lies: lies.clone() };
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let routes = Router::new().fallback(forward).with_state(Arc::new(upstream));
+            tokio::spawn(async move { axum::serve(listener, routes).await });
+            let text = std::fs::read_to_string(kubeconfig).unwrap();
+            let kubeconfig = control_plane.scratch().join("garbling.kubeconfig");
+            std::fs::write(&kubeconfig, text.replace(control_plane.url(), &format!("http://{address}"))).unwrap();
+            Self { kubeconfig, lies }
+        }
+
+        pub(crate) fn tell_the_truth(&self) {
+            self.lies.store(false, Ordering::Relaxed);
+        }
+    }
+
+    async fn forward(State(upstream): State<Arc<Upstream>>, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+        if path.contains("/secrets/") && upstream.lies.load(Ordering::Relaxed) {
+            return Response::new(Body::from(format!("{{\"metadata\": \"{}\"}}", upstream.token)));
+        }
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let mut headers = parts.headers;
+        headers.remove("host");
+        let sent = upstream.http.request(parts.method, format!("{}{path}", upstream.url)).headers(headers).body(body).send();
+        let answer = sent.await.unwrap();
+        let mut response = Response::builder().status(answer.status());
+        for (name, value) in answer.headers().iter().filter(|(name, _)| *name != "transfer-encoding") {
+            response = response.header(name, value);
+        }
+        response.body(Body::from_stream(answer.bytes_stream())).unwrap()
+    }
+}
