@@ -20,7 +20,9 @@ use test_support::{
 const OPERATOR: &str = env!("CARGO_BIN_EXE_clickup-operator");
 
 async fn start() -> Stack {
-    Stack::start(StackOptions::new(OPERATOR)).await.unwrap_or_else(|e| panic!("the stack does not start: {e}"))
+    Stack::start(StackOptions::new(OPERATOR))
+        .await
+        .unwrap_or_else(|e| panic!("the stack does not start: {e}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,7 +36,10 @@ async fn a_restart_checks_what_changed_and_nothing_else() {
     let edited = case.clickup.regenerate(&tokens[1].name).await.unwrap();
 
     let metrics = stack.operator.metrics().await.unwrap();
-    assert!(metrics.contains("clickup_operator_connection_ready{") && metrics.trim_end().ends_with("# EOF"), "{metrics}");
+    assert!(
+        metrics.contains("clickup_operator_connection_ready{") && metrics.trim_end().ends_with("# EOF"),
+        "{metrics}"
+    );
     stack.operator.healthz().await.unwrap();
     let asked = Instant::now();
     assert!(stack.operator.terminate().await.unwrap().success(), "SIGTERM ends it with 0");
@@ -47,7 +52,10 @@ async fn a_restart_checks_what_changed_and_nothing_else() {
     let Stack { operator, simulator, control_plane } = &mut stack;
     operator.restart(control_plane.scratch()).await.unwrap();
     let case = Case::in_namespace(case_namespace, control_plane, simulator).await;
-    case.until("edited", "checked with its new token", |s| s["secretResourceVersion"] != before && is(s, "Ready").0 == "True").await;
+    case.until("edited", "checked with its new token", |s| {
+        s["secretResourceVersion"] != before && is(s, "Ready").0 == "True"
+    })
+    .await;
     case.until_ready("gone", "False", "SecretNotFound").await;
     assert_eq!(case.clickup.requests(&tokens[0].name, "/v2/user").await.unwrap(), 1, "unchanged, not asked");
     assert_eq!(case.clickup.requests(&tokens[1].name, "/v2/user").await.unwrap(), 2);
@@ -75,7 +83,11 @@ async fn what_runs_at_the_end_is_finished_and_written() {
     assert_eq!(stack.operator.terminate().await.unwrap(), Exit::Code(0));
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     assert_eq!(case.clickup.requests(name, "/v2/user").await.unwrap(), 1);
-    assert_eq!(is(&case.get("bot").await["status"], "Ready"), ("True", "Verified"), "the check that ran was written");
+    assert_eq!(
+        is(&case.get("bot").await["status"], "Ready"),
+        ("True", "Verified"),
+        "the check that ran was written"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +95,10 @@ async fn a_check_that_hangs_does_not_hold_up_the_end() {
     let stack = start().await;
     let case = Case::new("hang", &stack.control_plane, &stack.simulator).await;
     let account = case.account().await;
-    case.clickup.add_fault(Fault::for_token(&account.token.name).delay(Duration::from_secs(60))).await.unwrap();
+    case.clickup
+        .add_fault(Fault::for_token(&account.token.name).delay(Duration::from_secs(60)))
+        .await
+        .unwrap();
     case.secret("bot", &account.token.value).await;
     case.connection("bot", json!({"timeout": "1m"})).await;
     case.until_ready("bot", "Unknown", "Checking").await;
@@ -152,7 +167,11 @@ async fn an_answer_that_cannot_be_decoded_is_not_logged() {
     let log = wait::until(Duration::from_secs(20), "the failed read in the log", log).await.unwrap();
     assert!(!log.contains(&secret_part), "the answer stands in the log");
     let object = case.get("bot").await;
-    assert_eq!(object["status"], json!({"observedGeneration": -1}), "an API server that fails a GET changes nothing");
+    assert_eq!(
+        object["status"],
+        json!({"observedGeneration": -1}),
+        "an API server that fails a GET changes nothing"
+    );
     assert!(operator.metrics().await.unwrap().contains("outcome=\"read_secret\""));
     proxy.tell_the_truth();
     case.until_ready("bot", "True", "Verified").await;
@@ -172,7 +191,10 @@ impl Parts {
     async fn start() -> Self {
         let options = StackOptions::new(OPERATOR);
         let control_plane = ControlPlane::start(Options::default()).await.unwrap();
-        let simulator = SimulatorOptions { binary: Path::new(OPERATOR).with_file_name("clickup-simulator"), ..SimulatorOptions::default() };
+        let simulator = SimulatorOptions {
+            binary: Path::new(OPERATOR).with_file_name("clickup-simulator"),
+            ..SimulatorOptions::default()
+        };
         let simulator = SimulatorProcess::start(simulator, control_plane.scratch()).await.unwrap();
         let kubeconfig = stack::install_rbac(&control_plane, &options.checkout).await.unwrap();
         Self { control_plane, simulator, checkout: options.checkout, kubeconfig }
@@ -183,12 +205,19 @@ impl Parts {
         let crd = std::fs::read_to_string(self.checkout.join("crds/clickupconnections.yaml")).unwrap();
         let mut crd: Value = serde_saphyr::from_str(&crd).unwrap();
         let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = json!({"type": "object", "properties": {"spec": anything, "status": anything}});
+        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] =
+            json!({"type": "object", "properties": {"spec": anything, "status": anything}});
         let file = self.control_plane.scratch().join("loose-crd.json");
         std::fs::write(&file, crd.to_string()).unwrap();
-        self.control_plane.run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()]).await.unwrap();
+        self.control_plane
+            .run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()])
+            .await
+            .unwrap();
         let crd = "crd/clickupconnections.clickup-operator.dev";
-        self.control_plane.run_kubectl(["wait", "--for=condition=Established", "--timeout=30s", crd]).await.unwrap();
+        self.control_plane
+            .run_kubectl(["wait", "--for=condition=Established", "--timeout=30s", crd])
+            .await
+            .unwrap();
     }
 
     async fn operator(&self, kubeconfig: &Path) -> OperatorProcess {
@@ -239,14 +268,20 @@ mod garbling {
             let ca = reqwest::Certificate::from_pem(control_plane.ca_pem().unwrap().as_bytes()).unwrap();
             let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
             let lies = Arc::new(AtomicBool::new(true));
-            let upstream = Upstream { url: control_plane.url().to_owned(), http, token: token.to_owned(), lies: lies.clone() };
+            let upstream = Upstream {
+                url: control_plane.url().to_owned(),
+                http,
+                token: token.to_owned(),
+                lies: lies.clone(),
+            };
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let routes = Router::new().fallback(forward).with_state(Arc::new(upstream));
             tokio::spawn(async move { axum::serve(listener, routes).await });
             let text = std::fs::read_to_string(kubeconfig).unwrap();
             let kubeconfig = control_plane.scratch().join("garbling.kubeconfig");
-            std::fs::write(&kubeconfig, text.replace(control_plane.url(), &format!("http://{address}"))).unwrap();
+            std::fs::write(&kubeconfig, text.replace(control_plane.url(), &format!("http://{address}")))
+                .unwrap();
             Self { kubeconfig, lies }
         }
 
@@ -264,7 +299,12 @@ mod garbling {
         let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
         let mut headers = parts.headers;
         headers.remove("host");
-        let sent = upstream.http.request(parts.method, format!("{}{path}", upstream.url)).headers(headers).body(body).send();
+        let sent = upstream
+            .http
+            .request(parts.method, format!("{}{path}", upstream.url))
+            .headers(headers)
+            .body(body)
+            .send();
         let answer = sent.await.unwrap();
         let mut response = Response::builder().status(answer.status());
         for (name, value) in answer.headers().iter().filter(|(name, _)| *name != "transfer-encoding") {

@@ -1,4 +1,5 @@
 //! What a connection asks for.
+#![allow(clippy::duplicated_attributes, reason = "columns of the same type are no duplicates")]
 
 use super::{Duration, status::ClickUpConnectionStatus};
 use kube::{CustomResource, KubeSchema};
@@ -143,7 +144,10 @@ fn no_duration(value: &str) -> String {
 }
 
 fn from_to(min: &str, max: &str) -> String {
-    format!("!{} && duration(self) >= duration('{min}') && duration(self) <= duration('{max}')", no_duration("self"))
+    format!(
+        "!{} && duration(self) >= duration('{min}') && duration(self) <= duration('{max}')",
+        no_duration("self")
+    )
 }
 
 const fn default_interval() -> Duration {

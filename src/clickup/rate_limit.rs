@@ -58,7 +58,8 @@ mod tests {
         let now: Timestamp = "2026-11-23T12:34:56Z".parse().unwrap();
         let reset_at = "2026-11-23T10:00:40Z".parse::<Timestamp>().unwrap().as_second();
         let (in_s, in_ms) = (reset_at.to_string(), (reset_at * 1000).to_string());
-        let cases: [(&[(&str, &str)], Option<SignedDuration>); 7] = [
+        type Headers<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(Headers<'_>, Option<SignedDuration>); 7] = [
             (&[date, ("x-ratelimit-reset", &in_s)], Some(secs(40))),
             (&[date, ("x-ratelimit-reset", &in_ms)], Some(secs(40))),
             (

@@ -121,6 +121,7 @@ impl World {
             .as_ref()
             .ok()
             .and_then(|spec| self.session.next_wake(spec, status.as_ref(), self.now));
+        assert!(self.wake.is_none_or(|at| at > self.now), "a pass leaves nothing to do at once");
         self
     }
 
@@ -514,6 +515,15 @@ fn a_429_is_a_condition_until_the_next_check() {
     assert_eq!(world.due_in(), 42);
     world.sleep().ends(valid());
     assert_eq!(world.is("RateLimited"), ("", ""));
+}
+
+#[test]
+fn a_grace_that_ends_during_a_check_of_an_edit_waits_for_it() {
+    let mut world = verified(json!({"outageGracePeriod": "30s"}));
+    world.sleep().ends(down()).edit("requiredWorkspaces", json!([{"id": "91"}])).pass();
+    assert!(world.checks());
+    world.after(31).pass().ends(down());
+    assert_eq!(world.ready(), ("Unknown", "TimedOut"));
 }
 
 #[test]

@@ -454,7 +454,7 @@ impl Session {
         let ready = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default())
             .holds(ConditionType::Ready);
         let lapse = status
-            .filter(|_| ready && self.attempted)
+            .filter(|_| ready && self.attempted && self.touched == Touched::default())
             .and_then(|s| status::grace_ends(s, spec.outage_grace_period, self.paused));
         [due, announce, lapse, self.reread_at].into_iter().flatten().min()
     }

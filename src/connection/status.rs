@@ -329,8 +329,12 @@ impl<'a> Draft<'a> {
 
     /// Whether the grace of an outage runs; it began when Reachable turned False, or begins now.
     fn grace_runs(&self) -> bool {
-        let turned =
-            self.stored.get(Reachable).is_some_and(Finding::is_false).then(|| self.facts.previous).flatten();
+        let turned = self
+            .stored
+            .get(Reachable)
+            .is_some_and(Finding::is_false)
+            .then_some(self.facts.previous)
+            .flatten();
         let ends = turned.and_then(|p| grace_ends(p, self.facts.grace_period, self.facts.paused));
         self.facts.now < ends.unwrap_or(self.facts.now + self.facts.grace_period.signed())
     }

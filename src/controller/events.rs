@@ -62,7 +62,7 @@ impl Transitions {
             ready = now.status,
             reason = now.reason,
             before = before.map_or("", |c| &c.reason),
-            message = now.message,
+            detail = now.message,
             "connection changed"
         );
         if is_news(before, now) {

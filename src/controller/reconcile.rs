@@ -79,7 +79,8 @@ pub(super) async fn reconcile(
             memory.failures = 0;
             context.metrics.reconciled("ok");
             entry.due(wake);
-            Ok(action(wake))
+            let draining = context.draining.load(Ordering::Relaxed);
+            Ok(action(wake.filter(|_| !draining)))
         }
         Err(error) => {
             memory.failures = memory.failures.saturating_add(1);
@@ -235,9 +236,9 @@ fn action(wake: Option<Timestamp>) -> Action {
     match wake {
         None => Action::await_change(),
         Some(at) => {
-            // A millisecond more: woken too early, a pass would find nothing due.
+            // A little more: woken too early, a pass would find nothing due.
             let wait = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default();
-            Action::requeue(wait + Duration::from_millis(1))
+            Action::requeue(wait + Duration::from_millis(5))
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The first check, what it writes, and that nothing more is written or asked than needed.
 
 use crate::case;
-use test_support::case::{is};
 use clickup_simulator::fault::Fault;
 use serde_json::json;
 use std::time::Duration;
+use test_support::case::is;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_connection_becomes_ready_with_one_write() {
@@ -22,7 +22,10 @@ async fn a_good_connection_becomes_ready_with_one_write() {
     let workspace = json!({"id": account.workspace.to_string(), "name": case.namespace, "role": "Owner"});
     assert_eq!(status["workspaces"], json!([workspace]));
     assert_eq!((&status["workspaceCount"], &status["tokenType"]), (&json!(1), &json!("Personal")));
-    assert_eq!(status["defaultWorkspace"], json!({"id": account.workspace.to_string(), "name": case.namespace}));
+    assert_eq!(
+        status["defaultWorkspace"],
+        json!({"id": account.workspace.to_string(), "name": case.namespace})
+    );
     assert_eq!(status["rateLimit"], json!({"limit": 100}));
     let secret = case.secrets().get("bot").await.unwrap();
     assert_eq!(status["secretResourceVersion"].as_str(), secret.metadata.resource_version.as_deref());
@@ -31,7 +34,11 @@ async fn a_good_connection_becomes_ready_with_one_write() {
     assert_eq!(case.clickup.requests(&account.token.name, "/v2/user").await.unwrap(), 1);
     assert_eq!(case.clickup.requests(&account.token.name, "/v2/team").await.unwrap(), 1);
     let probe = format!("/v2/team/{}/space", account.workspace);
-    assert_eq!(case.clickup.requests(&account.token.name, &probe).await.unwrap(), 1, "default and required are one");
+    assert_eq!(
+        case.clickup.requests(&account.token.name, &probe).await.unwrap(),
+        1,
+        "default and required are one"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,11 +84,25 @@ async fn a_requested_check_that_finds_nothing_new_writes_its_acknowledgement_onl
     case.annotate("bot", "one").await;
     let object = case.until_handled("bot", "one").await;
     assert_eq!(case.status_writes(), 2);
-    assert_eq!(case.clickup.requests(&account.token.name, "/v2/user").await.unwrap(), 2, "a check of its own");
-    let transitions: Vec<_> = object["status"]["conditions"].as_array().unwrap().iter().map(|c| c["lastTransitionTime"].clone()).collect();
+    assert_eq!(
+        case.clickup.requests(&account.token.name, "/v2/user").await.unwrap(),
+        2,
+        "a check of its own"
+    );
+    let transitions: Vec<_> = object["status"]["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["lastTransitionTime"].clone())
+        .collect();
     case.annotate("bot", "two").await;
     let object = case.until_handled("bot", "two").await;
-    let later: Vec<_> = object["status"]["conditions"].as_array().unwrap().iter().map(|c| c["lastTransitionTime"].clone()).collect();
+    let later: Vec<_> = object["status"]["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["lastTransitionTime"].clone())
+        .collect();
     assert_eq!(transitions, later, "transition times move only with a status");
 }
 

@@ -1,10 +1,10 @@
 //! Events: on transitions of Ready, none for a first check that succeeds.
 
 use crate::case;
-use test_support::case::{Case, SOON};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use serde_json::json;
+use test_support::case::{Case, SOON};
 use test_support::wait;
 
 /// What became of the Events of a test.
@@ -21,7 +21,9 @@ impl Events for Case<'_> {
             let events = api.list(&Default::default()).await.map_err(|e| e.to_string())?.items;
             let seen = |e: &Event| e.series.as_ref().map_or(1, |s| s.count);
             let found = events.iter().find(|e| e.reason.as_deref() == Some(reason) && seen(e) == times);
-            found.cloned().ok_or_else(|| format!("{:?}", events.iter().map(|e| (e.reason.clone(), seen(e))).collect::<Vec<_>>()))
+            found.cloned().ok_or_else(|| {
+                format!("{:?}", events.iter().map(|e| (e.reason.clone(), seen(e))).collect::<Vec<_>>())
+            })
         })
         .await
         .unwrap_or_else(|e| panic!("{e}"))

@@ -1,10 +1,10 @@
 //! ClickUp cannot be asked, limits the rate, or says no once.
 
 use crate::case;
-use test_support::case::{is, message};
 use clickup_simulator::fault::Fault;
 use serde_json::json;
 use std::time::{Duration, Instant};
+use test_support::case::{is, message};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn not_being_able_to_ask_is_not_a_no() {
@@ -31,7 +31,11 @@ async fn not_being_able_to_ask_is_not_a_no() {
     for (name, _, reason) in &rows {
         let object = case.until_handled(name, "1").await;
         let status = &object["status"];
-        assert_eq!((is(status, "Ready"), is(status, "Reachable")), (("True", "Verified"), ("False", *reason)), "{name}");
+        assert_eq!(
+            (is(status, "Ready"), is(status, "Reachable")),
+            (("True", "Verified"), ("False", *reason)),
+            "{name}"
+        );
         assert_eq!(is(status, "Authenticated"), ("True", "TokenAccepted"), "{name}");
         assert!(status["user"]["id"].is_string(), "{name}: what is known stays known");
     }
@@ -69,7 +73,10 @@ async fn the_grace_period_ends() {
     let account = case.verified("bot", json!({"outageGracePeriod": "4s"})).await;
     case.clickup.add_fault(Fault::for_token(&account.token.name).error(500, "", "down")).await.unwrap();
     case.annotate("bot", "1").await;
-    case.until("bot", "unreachable and ready", |s| is(s, "Reachable").0 == "False" && is(s, "Ready").0 == "True").await;
+    case.until("bot", "unreachable and ready", |s| {
+        is(s, "Reachable").0 == "False" && is(s, "Ready").0 == "True"
+    })
+    .await;
     let object = case.until_ready("bot", "Unknown", "ServerError").await;
     assert_eq!(is(&object["status"], "WorkspacesResolved"), ("True", "WorkspacesFound"));
 }
@@ -78,7 +85,8 @@ async fn the_grace_period_ends() {
 async fn nothing_is_sent_between_a_429_and_its_reset() {
     let case = case("limited").await;
     let account = case.verified("bot", json!({})).await;
-    let limited = Fault::for_token(&account.token.name).times(1).rate_limited().set_header("retry-after", "4");
+    let limited =
+        Fault::for_token(&account.token.name).times(1).rate_limited().set_header("retry-after", "4");
     case.clickup.add_fault(limited).await.unwrap();
     let asked = Instant::now();
     case.annotate("bot", "1").await;
@@ -102,7 +110,10 @@ async fn a_good_token_is_called_dead_only_the_second_time() {
     let new = case.clickup.regenerate(&account.token.name).await.unwrap();
     let asked = Instant::now();
     case.annotate("bot", "1").await;
-    case.clickup.wait_for_requests(&account.token.name, "/v2/user", 2, Duration::from_secs(10)).await.unwrap();
+    case.clickup
+        .wait_for_requests(&account.token.name, "/v2/user", 2, Duration::from_secs(10))
+        .await
+        .unwrap();
     assert_eq!(is(&case.get("bot").await["status"], "Ready"), ("True", "Verified"));
     let object = case.until_ready("bot", "False", "TokenRejected").await;
     assert!(asked.elapsed() >= Duration::from_secs(10), "{:?}", asked.elapsed());
@@ -118,7 +129,11 @@ async fn a_good_token_is_called_dead_only_the_second_time() {
 async fn one_mistaken_rejection_changes_nothing() {
     let case = case("mistaken").await;
     let account = case.verified("bot", json!({})).await;
-    let mistake = Fault::for_token(&account.token.name).on("/v2/user").times(1).error(401, "OAUTH_025", "Token invalid");
+    let mistake = Fault::for_token(&account.token.name).on("/v2/user").times(1).error(
+        401,
+        "OAUTH_025",
+        "Token invalid",
+    );
     case.clickup.add_fault(mistake).await.unwrap();
     let writes = case.status_writes();
     case.annotate("bot", "1").await;

@@ -1,9 +1,9 @@
 //! Which Secrets and values are used as tokens, and that a token appears nowhere.
 
 use crate::{case, stack};
-use test_support::case::{is, message};
 use clickup_simulator::state::Token;
 use serde_json::json;
+use test_support::case::{is, message};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_surely_a_token_is_never_sent() {
@@ -13,15 +13,57 @@ async fn what_is_not_surely_a_token_is_never_sent() {
     let oauth = json!({"tokenType": "OAuth"});
     let labels = json!({"labels": {"clickup-operator.dev/token-type": "OAuth"}});
     let rows = [
-        ("empty", json!({"stringData": {"token": " \n"}}), json!({}), "TokenEmpty", "store the ClickUp token"),
-        ("quoted", json!({"stringData": {"token": format!("\"{good}\"")}}), json!({}), "TokenMalformed", "quotes"),
-        ("bearer", json!({"stringData": {"token": format!("Bearer {good}")}}), json!({}), "TokenMalformed", "Bearer"),
+        (
+            "empty",
+            json!({"stringData": {"token": " \n"}}),
+            json!({}),
+            "TokenEmpty",
+            "store the ClickUp token",
+        ),
+        (
+            "quoted",
+            json!({"stringData": {"token": format!("\"{good}\"")}}),
+            json!({}),
+            "TokenMalformed",
+            "quotes",
+        ),
+        (
+            "bearer",
+            json!({"stringData": {"token": format!("Bearer {good}")}}),
+            json!({}),
+            "TokenMalformed",
+            "Bearer",
+        ),
         ("spaced", json!({"stringData": {"token": "pk_1 2"}}), json!({}), "TokenMalformed", "on one line"),
         ("password", json!({"stringData": {"token": "hunter2"}}), json!({}), "TokenTypeMismatch", "pk_"),
-        ("other-key", json!({"stringData": {"other": good}}), json!({}), "SecretKeyNotFound", "spec.tokenSecretRef.key"),
-        ("other-type", json!({"type": "kubernetes.io/basic-auth", "stringData": {"username": "a", "password": "b", "token": good}}), json!({}), "TokenTypeMismatch", "Opaque"),
-        ("no-consent", json!({"stringData": {"token": "opaque-value"}}), oauth.clone(), "TokenTypeMismatch", "clickup-operator.dev/token-type"),
-        ("wrong-kind", json!({"metadata": labels, "stringData": {"token": good}}), oauth.clone(), "TokenTypeMismatch", "tokenType: Personal"),
+        (
+            "other-key",
+            json!({"stringData": {"other": good}}),
+            json!({}),
+            "SecretKeyNotFound",
+            "spec.tokenSecretRef.key",
+        ),
+        (
+            "other-type",
+            json!({"type": "kubernetes.io/basic-auth", "stringData": {"username": "a", "password": "b", "token": good}}),
+            json!({}),
+            "TokenTypeMismatch",
+            "Opaque",
+        ),
+        (
+            "no-consent",
+            json!({"stringData": {"token": "opaque-value"}}),
+            oauth.clone(),
+            "TokenTypeMismatch",
+            "clickup-operator.dev/token-type",
+        ),
+        (
+            "wrong-kind",
+            json!({"metadata": labels, "stringData": {"token": good}}),
+            oauth.clone(),
+            "TokenTypeMismatch",
+            "tokenType: Personal",
+        ),
     ];
     for (name, secret, spec, _, _) in &rows {
         case.secret_with(name, secret.clone()).await;
@@ -48,7 +90,11 @@ async fn both_kinds_of_token_are_sent_as_clickup_wants_them() {
     case.connection("personal", json!({})).await;
     let label = json!({"labels": {"clickup-operator.dev/token-type": "OAuth"}});
     case.secret_with("oauth", json!({"metadata": label, "stringData": {"access": oauth.value}})).await;
-    case.connection("oauth", json!({"tokenType": "OAuth", "tokenSecretRef": {"name": "oauth", "key": "access"}})).await;
+    case.connection(
+        "oauth",
+        json!({"tokenType": "OAuth", "tokenSecretRef": {"name": "oauth", "key": "access"}}),
+    )
+    .await;
     case.until_ready("personal", "True", "Verified").await;
     let object = case.until_ready("oauth", "True", "Verified").await;
     assert_eq!(object["status"]["tokenType"], "OAuth");
@@ -73,7 +119,10 @@ async fn no_token_is_logged_at_the_highest_level() {
         "stringData": {"token": account.token.value}});
     let file = case.control_plane.scratch().join(format!("{}.json", case.namespace));
     std::fs::write(&file, manifest.to_string()).unwrap();
-    case.control_plane.run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()]).await.unwrap();
+    case.control_plane
+        .run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()])
+        .await
+        .unwrap();
     case.connection("bot", json!({})).await;
     case.until_ready("bot", "True", "Verified").await;
     let applied = case.secrets().get("bot").await.unwrap().metadata.annotations.unwrap_or_default();

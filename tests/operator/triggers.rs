@@ -1,9 +1,9 @@
 //! What makes the operator look again: edits of spec, Secret and annotation, and suspend.
 
 use crate::case;
-use test_support::case::{is};
 use clickup_simulator::state::{Member, Role, Workspace};
 use serde_json::json;
+use test_support::case::is;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_created_edited_and_deleted_are_noticed() {
@@ -27,7 +27,11 @@ async fn an_edit_that_leaves_the_value_spends_no_check() {
     let case = case("relabelled").await;
     let account = case.verified("bot", json!({})).await;
     let before = case.get("bot").await["status"]["secretResourceVersion"].clone();
-    case.secret_with("bot", json!({"metadata": {"labels": {"team": "a"}}, "stringData": {"token": account.token.value}})).await;
+    case.secret_with(
+        "bot",
+        json!({"metadata": {"labels": {"team": "a"}}, "stringData": {"token": account.token.value}}),
+    )
+    .await;
     case.until("bot", "at the new version", |s| s["secretResourceVersion"] != before).await;
     assert_eq!(case.clickup.requests(&account.token.name, "/v2/user").await.unwrap(), 1);
     assert_eq!(case.status_writes(), 2);
@@ -41,7 +45,10 @@ async fn a_spec_edit_is_judged_anew() {
     let object = case.until_ready("bot", "False", "WorkspaceNotFound").await;
     assert_eq!(object["status"]["observedGeneration"], 2);
     let members = vec![Member::new(account.user, Role::MEMBER)];
-    case.clickup.add_workspace(Workspace { name: "Later".into(), members, ..Workspace::default() }).await.unwrap();
+    case.clickup
+        .add_workspace(Workspace { name: "Later".into(), members, ..Workspace::default() })
+        .await
+        .unwrap();
     case.annotate("bot", "1").await;
     let object = case.until_ready("bot", "True", "Verified").await;
     assert_eq!(object["status"]["workspaces"][1]["role"], "Member");

@@ -1,12 +1,12 @@
 //! Workspaces: found, missing, ambiguous, refusing.
 
 use crate::case;
-use test_support::case::{is, message};
 use clickup_simulator::{
     fault::Fault,
     state::{Member, Refusal, Role, Token, User, Workspace},
 };
 use serde_json::json;
+use test_support::case::{is, message};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_a_workspace_can_fail_has_its_reason() {
@@ -21,8 +21,20 @@ async fn every_way_a_workspace_can_fail_has_its_reason() {
         ("by-name", json!({"defaultWorkspace": {"name": case.namespace}}), "True", "Verified", ""),
         ("no-default", json!({}), "True", "Verified", ""),
         ("unknown-id", json!({"defaultWorkspace": {"id": "404"}}), "False", "WorkspaceNotFound", "id 404"),
-        ("unknown-name", json!({"requiredWorkspaces": [{"name": "acme"}]}), "False", "WorkspaceNotFound", "\"acme\""),
-        ("ambiguous", json!({"defaultWorkspace": {"name": "Twin"}}), "False", "WorkspaceAmbiguous", "by its id"),
+        (
+            "unknown-name",
+            json!({"requiredWorkspaces": [{"name": "acme"}]}),
+            "False",
+            "WorkspaceNotFound",
+            "\"acme\"",
+        ),
+        (
+            "ambiguous",
+            json!({"defaultWorkspace": {"name": "Twin"}}),
+            "False",
+            "WorkspaceAmbiguous",
+            "by its id",
+        ),
     ];
     for (name, spec, ..) in &rows {
         case.secret(name, &account.token.value).await;
@@ -59,7 +71,10 @@ async fn a_workspace_that_refuses_tokens_is_found_out() {
     assert!(object["status"]["defaultWorkspace"]["id"].is_string());
     case.clickup.admit(&account.token.name, account.workspace).await.unwrap();
     let probe = format!("/v2/team/{}/space", account.workspace);
-    case.clickup.add_fault(Fault::for_token(&account.token.name).on(&probe).times(1).plan_required()).await.unwrap();
+    case.clickup
+        .add_fault(Fault::for_token(&account.token.name).on(&probe).times(1).plan_required())
+        .await
+        .unwrap();
     case.annotate("bot", "2").await;
     case.until_ready("bot", "False", "PlanRequired").await;
     case.annotate("bot", "3").await;
@@ -71,12 +86,23 @@ async fn a_call_on_an_id_never_rejects_a_token() {
     let case = case("probe").await;
     let account = case.verified("bot", json!({})).await;
     let probe = format!("/v2/team/{}/space", account.workspace);
-    let dead = Fault::for_token(&account.token.name).on(&probe).times(1).error(401, "OAUTH_019", "Oauth token not found");
+    let dead = Fault::for_token(&account.token.name).on(&probe).times(1).error(
+        401,
+        "OAUTH_019",
+        "Oauth token not found",
+    );
     case.clickup.add_fault(dead).await.unwrap();
     case.annotate("bot", "1").await;
     let object = case.until_handled("bot", "1").await;
     let status = &object["status"];
-    assert_eq!((is(status, "Ready"), is(status, "Reachable")), (("True", "Verified"), ("False", "RequestRefused")));
+    assert_eq!(
+        (is(status, "Ready"), is(status, "Reachable")),
+        (("True", "Verified"), ("False", "RequestRefused"))
+    );
     assert_eq!(is(status, "Authenticated"), ("True", "TokenAccepted"));
-    assert_eq!(case.clickup.requests(&account.token.name, "/v2/user").await.unwrap(), 3, "asked about itself again at once");
+    assert_eq!(
+        case.clickup.requests(&account.token.name, "/v2/user").await.unwrap(),
+        3,
+        "asked about itself again at once"
+    );
 }

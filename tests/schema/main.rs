@@ -65,7 +65,8 @@ impl Connections {
             self.namespace
         );
         let body = merged(good(), patch).to_string().into_bytes();
-        let request = hyper::Request::post(url).header("content-type", "application/json").body(body).unwrap();
+        let request =
+            hyper::Request::post(url).header("content-type", "application/json").body(body).unwrap();
         match self.client.request(request).await {
             Ok(value) => Ok(value),
             Err(kube::Error::Api(status)) => Err(status.message),

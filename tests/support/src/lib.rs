@@ -3,6 +3,7 @@
 //! `/proc` is not needed.
 
 pub mod case;
+pub mod connection;
 pub mod control_plane;
 mod http;
 pub mod invariants;
@@ -12,6 +13,7 @@ pub mod process;
 pub mod scratch;
 pub mod simulator;
 pub mod stack;
+pub mod terminal;
 pub mod wait;
 
 /// Makes `ring` the TLS provider of this process; may be called any number of times.

@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub struct OperatorOptions {
     /// The program, for example `env!("CARGO_BIN_EXE_clickup-operator")`.
     pub binary: PathBuf,
-    /// For `--clickup-url`.
+    /// For `--clickup-url`; plain http is allowed if this is.
     pub clickup_url: String,
     /// As whom it asks the API server.
     pub kubeconfig: PathBuf,
@@ -139,8 +139,10 @@ async fn start_once(
     let [metrics_port, health_port] = free_ports().map_err(OperatorError::NoPort)?;
     let OperatorOptions { binary, clickup_url, kubeconfig, log_level, args, env } = options;
     let mut command = command_without_proxy(binary);
-    command.args(["run", "--clickup-url", clickup_url, "--allow-insecure-http", "--log-format", "json"]);
-    command.args(["--log-level", log_level]);
+    command.args(["run", "--clickup-url", clickup_url, "--log-format", "json", "--log-level", log_level]);
+    if clickup_url.starts_with("http://") {
+        command.arg("--allow-insecure-http");
+    }
     command.args(["--metrics-addr".to_string(), format!("127.0.0.1:{metrics_port}")]);
     command.args(["--health-addr".to_string(), format!("127.0.0.1:{health_port}")]);
     command.args(args);

@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::process::TOKEN_VARIABLE;
 use crate::wait;
 
 /// Set, to whatever value, scratch directories stay, for whoever wants to read the logs afterwards.
@@ -70,6 +71,7 @@ impl ScratchDir {
             .arg(&path)
             .arg(keep)
             .current_dir("/")
+            .env_remove(TOKEN_VARIABLE)
             .stdin(reader)
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -23,6 +23,9 @@ mod usage;
 pub use ready::NotReady;
 pub use usage::Usage;
 
+/// Where `make try` finds the token of whoever runs it. No process that we start gets it.
+pub const TOKEN_VARIABLE: &str = "CLICKUP_TOKEN";
+
 const GUARD: &str = include_str!("guard.sh");
 
 /// What to start, and how.
@@ -315,9 +318,10 @@ fn read_pid(process: &mut Child) -> io::Result<u32> {
     line.trim().parse().map_err(|_| io::Error::other(format!("the guard printed {line:?} instead of a pid")))
 }
 
-/// A command whose proxies are those of the loopback address: none.
+/// A command whose proxies are those of the loopback address: none. The token of `make try` is not its business.
 pub(crate) fn command_without_proxy(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
+    command.env_remove(TOKEN_VARIABLE);
     for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
         command.env_remove(variable);
     }

@@ -19,6 +19,8 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) struct Cost {
     /// From its begin to the end of the last write of a status, or to its end if there was none.
     pub(crate) wall_seconds: f64,
+    /// From its begin to its end: the processor times are of this time.
+    pub(crate) elapsed_seconds: f64,
     /// Of the operator or the bare loop.
     pub(crate) own_cpu_seconds: f64,
     pub(crate) apiserver_cpu_seconds: f64,
@@ -67,6 +69,7 @@ impl Meter {
         let elapsed = self.clock.elapsed();
         let cpu = Cpu::now(ground)?.since(&self.cpu);
         let mut cost = Cost {
+            elapsed_seconds: elapsed.as_secs_f64(),
             own_cpu_seconds: own.as_secs_f64(),
             apiserver_cpu_seconds: cpu.apiserver.as_secs_f64(),
             etcd_cpu_seconds: cpu.etcd.as_secs_f64(),

@@ -153,7 +153,7 @@ impl Table<'_> {
 
     fn warn_if_disturbed(&mut self, cores: f64) {
         let sides = self.rounds.iter().flat_map(|round| [&round.bare, &round.operator]);
-        let share = |side: &Side| side.cost.others_cpu_seconds / (side.cost.wall_seconds.max(0.01) * cores);
+        let share = |side: &Side| side.cost.others_cpu_seconds / (side.cost.elapsed_seconds.max(0.01) * cores);
         let most = sides.map(share).fold(0.0, f64::max);
         if most > DISTURBED {
             let percent = most * 100.0;

@@ -1,0 +1,10 @@
+//! The ClickUp client through real HTTP against the simulator: every row of CLICKUP.md §3 and §5.
+
+mod answers;
+mod harness;
+mod leniency;
+mod network;
+mod options;
+mod proxy;
+mod requests;
+mod tls;

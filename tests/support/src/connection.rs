@@ -1,0 +1,61 @@
+//! A ClickUpConnection as anybody sees it who reads the API, on purpose without the operator's own types.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Api, ApiResource, GroupVersionKind};
+use kube::core::Object;
+use serde::{Deserialize, Serialize};
+
+/// The whole object; the spec is only what was applied.
+pub type Connection = Object<serde_json::Value, Status>;
+
+/// The part of the status that demo and `make try` check.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Status {
+    /// -1 until the first check has ended.
+    pub observed_generation: i64,
+    /// What was found.
+    pub conditions: Vec<Condition>,
+    /// How many workspaces the token sees.
+    pub workspace_count: Option<i64>,
+    /// The default workspace.
+    pub default_workspace: Option<Workspace>,
+}
+
+/// A workspace of the status.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Workspace {
+    /// As ClickUp numbers it.
+    pub id: String,
+    /// As its people call it.
+    pub name: String,
+}
+
+/// The connections of the client's default namespace.
+pub fn connections(client: kube::Client) -> Api<Connection> {
+    let kind = GroupVersionKind::gvk("clickup-operator.dev", "v1alpha1", "ClickUpConnection");
+    let resource = ApiResource::from_gvk_with_plural(&kind, "clickupconnections");
+    Api::default_namespaced_with(client, &resource)
+}
+
+/// The condition of this type, if there is one.
+pub fn condition<'a>(connection: &'a Connection, type_: &str) -> Option<&'a Condition> {
+    let conditions = connection.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    conditions.iter().find(|condition| condition.type_ == type_)
+}
+
+/// Whether there is a condition of this type with this status and reason.
+pub fn has(connection: &Connection, type_: &str, status: &str, reason: &str) -> bool {
+    condition(connection, type_).is_some_and(|it| it.status == status && it.reason == reason)
+}
+
+/// All conditions in one line, for messages.
+pub fn summary(connection: &Connection) -> String {
+    let conditions = connection.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    if conditions.is_empty() {
+        return "no conditions".to_string();
+    }
+    let word = |it: &Condition| format!("{}={} ({})", it.type_, it.status, it.reason);
+    conditions.iter().map(word).collect::<Vec<_>>().join(", ")
+}
