@@ -4,7 +4,11 @@ use super::{Answer, ErrorBody, Failure, RateLimit, Token, Unusable, User, Worksp
 use jiff::Timestamp;
 use reqwest::{Certificate, Proxy, Response, StatusCode, Url, header::AUTHORIZATION, redirect};
 use serde::de::DeserializeSeed;
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Only the list of workspaces grows with its owner; other answers are small.
 const MAX_SMALL_BODY: u64 = 8 * 1024 * 1024;
@@ -106,13 +110,18 @@ impl Client {
             .connect_timeout(transport::CONNECT_TIMEOUT)
             .pool_max_idle_per_host(connections)
             .referer(false);
-        if let Some(path) = ca_file {
+        if let Some(path) = &ca_file {
             builder = builder.tls_certs_only(read_authorities(path)?);
         }
         if let Some(proxy) = proxy {
             builder = builder.proxy(Proxy::all(proxy).map_err(ClientError::Http)?);
         }
-        Ok(Self { http: builder.build().map_err(ClientError::Http)?, base: url, max_body })
+        let http = builder.build().map_err(|source| match ca_file {
+            // The content of certificates is looked at only now.
+            Some(path) => ClientError::ParseCa { path, source: Some(source) },
+            None => ClientError::Http(source),
+        })?;
+        Ok(Self { http, base: url, max_body })
     }
 
     /// `GET /v2/user`: whose token it is.
@@ -193,11 +202,11 @@ where
     }
 }
 
-fn read_authorities(path: PathBuf) -> Result<Vec<Certificate>, ClientError> {
-    let pem = fs::read(&path).map_err(|source| ClientError::ReadCa { path: path.clone(), source })?;
+fn read_authorities(path: &Path) -> Result<Vec<Certificate>, ClientError> {
+    let pem = fs::read(path).map_err(|source| ClientError::ReadCa { path: path.to_owned(), source })?;
     match Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(ClientError::ParseCa { path, source: None }),
-        Err(source) => Err(ClientError::ParseCa { path, source: Some(source) }),
+        Ok(_) => Err(ClientError::ParseCa { path: path.to_owned(), source: None }),
+        Err(source) => Err(ClientError::ParseCa { path: path.to_owned(), source: Some(source) }),
     }
 }

@@ -2,6 +2,7 @@
 
 mod body;
 mod client;
+mod lenient;
 mod rate_limit;
 mod token;
 mod transport;

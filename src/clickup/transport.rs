@@ -37,10 +37,19 @@ impl Failure {
             return Self::TimedOut;
         }
         let Some(hyper) = causes().find_map(|e| e.downcast_ref::<hyper::Error>()) else {
-            return Self::Connect(kinds().find_map(connect_cause).unwrap_or_else(|| {
-                let dns = causes().any(|e| e.to_string().contains("dns error"));
-                if dns { "its name could not be resolved" } else { "the connection failed" }
-            }));
+            let says = |part| causes().any(|e| e.to_string().contains(part));
+            return match kinds().find_map(connect_cause) {
+                Some(cause) => Self::Connect(cause),
+                // Bytes that were said to be packed, and are not.
+                None if error.is_body() || error.is_decode() => Self::Garbled("the answer is garbled"),
+                // These errors have no types that could be asked.
+                None if says("dns error") => Self::Connect("its name could not be resolved"),
+                None if says("proxy authorization required") => {
+                    Self::Connect("the proxy wants a user and password")
+                }
+                None if says("tunnel error") => Self::Connect("the proxy refused to connect"),
+                None => Self::Connect("the connection failed"),
+            };
         };
         match kinds().find_map(connect_cause) {
             Some(cause) => Self::Connect(cause),

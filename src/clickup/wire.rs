@@ -1,6 +1,7 @@
 //! ClickUp's JSON, read leniently: numbers or strings as ids, nulls anywhere, unknown fields and values.
 //! Of a list of members only the token's own user is kept, so that a body of any length costs nothing.
 
+use super::lenient::{Any, Lenient};
 use crate::api::WorkspaceRole;
 use serde::{
     Deserialize, Deserializer,
@@ -68,10 +69,10 @@ impl<'de> DeserializeSeed<'de> for UserAnswer {
         struct Raw {
             id: Id,
             #[serde(default)]
-            username: Option<Name>,
+            username: Any<Name>,
         }
         let user: Raw = deserializer.deserialize_map(Field { name: "user", value: PhantomData })?;
-        Ok(User { id: user.id.0, name: user.username.map(|n| n.0) })
+        Ok(User { id: user.id.0, name: user.username.0.0 })
     }
 }
 
@@ -184,7 +185,7 @@ impl<'de> Visitor<'de> for Team<'_> {
         while let Some(key) = map.next_key::<Key>()? {
             match key.0.as_str() {
                 "id" => id = Some(map.next_value::<Id>()?.0),
-                "name" => name = map.next_value::<Option<Name>>()?.map(|n| n.0),
+                "name" => name = map.next_value::<Any<Name>>()?.0.0,
                 "members" => role = map.next_value_seed(Members(self.0))?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -216,26 +217,67 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        #[derive(Deserialize)]
-        struct Member {
-            #[serde(default)]
-            user: Option<MemberUser>,
-        }
-        #[derive(Deserialize)]
-        struct MemberUser {
-            #[serde(default)]
-            id: Option<Id>,
-            #[serde(default)]
-            role: Option<Id>,
-        }
         let mut role = None;
-        while let Some(member) = seq.next_element::<Member>()? {
-            if let Some(user) = member.user.filter(|u| u.id.as_ref().is_some_and(|id| id.0 == self.0)) {
-                role = user.role.map(|r| role_of(&r.0));
+        while let Some(Any(member)) = seq.next_element::<Any<Member>>()? {
+            if member.id.as_deref() == Some(self.0) {
+                role = member.role.as_deref().map(role_of);
             }
         }
         Ok(role)
     }
+}
+
+/// A member, as far as it says who is what.
+#[derive(Default)]
+struct Member {
+    id: Option<String>,
+    role: Option<String>,
+}
+
+impl Lenient for Member {
+    fn object<'de, A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
+        #[derive(Default)]
+        struct User(Member);
+        impl Lenient for User {
+            fn object<'de, A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
+                let mut user = Member::default();
+                while let Some(key) = object.next_key::<Key>()? {
+                    match key.0.as_str() {
+                        "id" => user.id = object.next_value::<Any<Number>>()?.0.0,
+                        "role" => user.role = object.next_value::<Any<Number>>()?.0.0,
+                        _ => drop(object.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(Self(user))
+            }
+        }
+        let mut member = Self::default();
+        while let Some(key) = object.next_key::<Key>()? {
+            match key.0.as_str() {
+                "user" => member = object.next_value::<Any<User>>()?.0.0,
+                _ => drop(object.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(member)
+    }
+}
+
+/// A whole number, written as a number or as a string of digits, or nothing.
+#[derive(Default)]
+struct Number(Option<String>);
+
+impl Lenient for Number {
+    fn text(text: &str) -> Self {
+        Self(is_id(text).then(|| text.to_owned()))
+    }
+
+    fn number(number: i128) -> Self {
+        Self(Some(number.to_string()))
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn role_of(number: &str) -> WorkspaceRole {
@@ -270,33 +312,25 @@ impl<'de> Deserialize<'de> for Id {
             }
 
             fn visit_str<E: Error>(self, id: &str) -> Result<Id, E> {
-                let digits = !id.is_empty() && id.len() <= 20 && id.bytes().all(|b| b.is_ascii_digit());
                 // The value itself stays out of the error: it is the server's text.
-                if digits { Ok(Id(id.to_owned())) } else { Err(E::custom("an id is not a string of digits")) }
+                if is_id(id) {
+                    Ok(Id(id.to_owned()))
+                } else {
+                    Err(E::custom("an id is not a string of digits"))
+                }
             }
         }
         deserializer.deserialize_any(IdVisitor)
     }
 }
 
-/// A text of ClickUp's, stripped of control characters and cut at 256 characters.
-struct Name(String);
+/// A text of ClickUp's, stripped of control characters and cut at 256 characters, or nothing.
+#[derive(Default)]
+struct Name(Option<String>);
 
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl Visitor<'_> for NameVisitor {
-            type Value = Name;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Name, E> {
-                Ok(Name(text.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
+impl Lenient for Name {
+    fn text(text: &str) -> Self {
+        Self(Some(text.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()))
     }
 }
 

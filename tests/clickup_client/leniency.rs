@@ -27,6 +27,9 @@ async fn users() {
             Some("Ada"),
         ),
         (json!({"user": {"id": 1, "username": ""}}), "1", Some("")),
+        (json!({"user": {"id": 1, "username": 5}}), "1", None),
+        (json!({"user": {"id": 1, "username": {"first": "Ada"}}}), "1", None),
+        (json!({"user": {"id": 1, "username": ["Ada"]}}), "1", None),
         (json!({"user": {"id": 1, "username": "A\u{0}d\u{1b}[31m\r\na\u{85}"}}), "1", Some("Ad[31ma")),
         (json!({"a": null, "b": [[[]]], "user": {"id": 1}, "c": 1.5e300}), "1", None),
     ];
@@ -74,6 +77,10 @@ async fn workspaces() {
             vec![("1", None, None)],
         ),
         (json!([{"id": "1", "members": [member(json!(7), json!(-1))]}]), vec![("1", None, Some(Other))]),
+        (
+            json!([{"id": "1", "name": 7}, {"id": "2", "name": {}}]),
+            vec![("1", None, None), ("2", None, None)],
+        ),
         // Sorted as numbers, and none twice.
         (
             json!([{"id": "90"}, {"id": 8, "name": "x"}, {"id": "100"}, {"id": "90"}]),

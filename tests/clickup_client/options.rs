@@ -9,7 +9,7 @@ use test_support::scratch::ScratchDir;
 fn refusal(options: ClientOptions) -> String {
     test_support::install_crypto_provider();
     let error = Client::new(options).err().unwrap_or_else(|| panic!("accepted"));
-    std::iter::successors(error.source(), |cause| cause.source())
+    std::iter::successors(error.source(), |&cause| cause.source())
         .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 

@@ -1,5 +1,7 @@
 //! The CRD against a real API server: what it accepts, refuses, fills in and shows, and in which words.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the lints know tests, but not their helper functions")]
+
 mod constraints;
 mod rows;
 

@@ -94,8 +94,8 @@ impl Meter {
             }
         }
         // The log knows the end to the microsecond, so nobody is disturbed by being asked all the time.
-        cost.wall_seconds = last_write
-            .map_or(elapsed.as_secs_f64(), |at| at.duration_since(self.began).as_secs_f64());
+        cost.wall_seconds =
+            last_write.map_or(elapsed.as_secs_f64(), |at| at.duration_since(self.began).as_secs_f64());
         for count in ground.clickup.counts(None).await? {
             *cost.clickup_requests.entry(path(&count.path)).or_default() += count.requests;
         }

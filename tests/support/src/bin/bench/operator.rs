@@ -13,6 +13,7 @@ use crate::ground::Ground;
 const READY_PATIENCE: Duration = Duration::from_secs(120);
 const GRACE: Duration = Duration::from_secs(10);
 const READY_METRIC: &str = "clickup_operator_connection_ready{";
+const PASSES_METRIC: &str = "clickup_operator_reconciles_total{";
 
 /// The program and more arguments for it.
 pub(crate) struct Program {
@@ -98,9 +99,20 @@ impl Operator {
     }
 
     async fn ready(&self) -> Result<usize, Failure> {
-        let text = self.http.get(&self.metrics_url).send().await?.error_for_status()?.text().await?;
+        let text = self.metrics().await?;
         let lines = text.lines().filter(|line| line.starts_with(READY_METRIC));
         Ok(lines.filter(|line| line.ends_with(" 1")).count())
+    }
+
+    /// Passes over connections so far, whatever came of them.
+    pub(crate) async fn passes(&self) -> Result<u64, Failure> {
+        let text = self.metrics().await?;
+        let lines = text.lines().filter(|line| line.starts_with(PASSES_METRIC));
+        Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
+    }
+
+    async fn metrics(&self) -> Result<String, Failure> {
+        Ok(self.http.get(&self.metrics_url).send().await?.error_for_status()?.text().await?)
     }
 
     /// Memory and processor time so far.

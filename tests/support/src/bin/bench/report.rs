@@ -38,6 +38,8 @@ pub(crate) struct Side {
     pub(crate) cost: Cost,
     pub(crate) resident_bytes: u64,
     pub(crate) peak_resident_bytes: u64,
+    /// The operator's passes over connections, as it counts them.
+    pub(crate) passes: Option<u64>,
 }
 
 /// The operator when all is Ready.
@@ -86,15 +88,11 @@ pub(crate) fn table(report: &Report) -> String {
         table.row(&format!("  {request}"), "", 0, |side| of(side) as f64);
     }
     table.row("requests to ClickUp", "", 0, |side| side.cost.clickup_total() as f64);
-    table.line(format_args!("\n{:<36}{:>14}{:>14}", "each round, in its order", "bare loop", "operator"));
-    for (number, round) in report.rounds.iter().enumerate() {
-        let first = if round.bare_first { "bare loop first" } else { "operator first" };
-        let [bare, operator] = [&round.bare, &round.operator].map(|side| side.cost.wall_seconds);
-        table.line(format_args!("{:<36}{bare:>12.2} s{operator:>12.2} s", format!("{}: {first}", number + 1)));
-    }
+    let passes = |side: &Side| side.passes.unwrap_or_default() as f64;
+    table.row("passes per connection", "", 1, |side| passes(side) / size);
+    table.rounds(report.cores as f64);
     table.aftermath(&report.aftermath);
-    table.line(format_args!("Its binary: {:.1} MiB.", report.binary_bytes as f64 / MIB));
-    table.warn_if_disturbed(report.cores as f64);
+    table.line(format_args!("  its binary: {:.1} MiB", report.binary_bytes as f64 / MIB));
     table.text
 }
 
@@ -113,7 +111,8 @@ impl Table<'_> {
         let bare = median(self.rounds.iter().map(|round| of(&round.bare)));
         let operator = median(self.rounds.iter().map(|round| of(&round.operator)));
         let shown = |value: f64| {
-            let number = if digits == 0 { thousands(value.round() as u64) } else { format!("{value:.digits$}") };
+            let number =
+                if digits == 0 { thousands(value.round() as u64) } else { format!("{value:.digits$}") };
             number + unit
         };
         let ratio = if bare > 0.0 { format!("{:.2}", operator / bare) } else { "-".to_owned() };
@@ -124,6 +123,27 @@ impl Table<'_> {
     fn requests(&self) -> BTreeSet<String> {
         let sides = self.rounds.iter().flat_map(|round| [&round.bare, &round.operator]);
         sides.flat_map(|side| side.cost.api_requests.keys().cloned()).collect()
+    }
+
+    /// The times of each round, and how much others used of the machine: what little there is to tell noise by.
+    fn rounds(&mut self, cores: f64) {
+        self.line(format_args!("\n{:<36}{:>14}{:>14}", "rounds", "bare loop", "operator"));
+        let others =
+            |side: &Side| side.cost.others_cpu_seconds / (side.cost.elapsed_seconds.max(0.01) * cores);
+        let mut disturbed = false;
+        for (index, Round { bare_first, bare, operator }) in self.rounds.iter().enumerate() {
+            let label =
+                format!("{}, {} first", index + 1, if *bare_first { "bare loop" } else { "operator" });
+            let [one, two] = [bare, operator].map(|side| side.cost.wall_seconds);
+            self.line(format_args!("{label:<36}{one:>12.2} s{two:>12.2} s"));
+            let [one, two] = [bare, operator].map(others);
+            disturbed |= one.max(two) > DISTURBED;
+            let [one, two] = [one, two].map(|share| format!("{:.0} %", share * 100.0));
+            self.line(format_args!("{:<36}{one:>14}{two:>14}", "   of the machine used by others"));
+        }
+        if disturbed {
+            self.line(format_args!("Others used much of the machine: measure again when it is idle."));
+        }
     }
 
     fn aftermath(&mut self, aftermath: &Aftermath) {
@@ -138,29 +158,20 @@ impl Table<'_> {
     }
 
     fn left(&mut self, label: &str, left: &Left) {
-        let Left { seconds: _, side: Side { cost, resident_bytes, peak_resident_bytes } } = left;
+        let Left { seconds: _, side: Side { cost, resident_bytes, peak_resident_bytes, passes: _ } } = left;
         let requests: Vec<_> =
             cost.api_requests.iter().map(|(what, count)| format!("{} {what}", thousands(*count))).collect();
         let requests = if requests.is_empty() { "none".to_owned() } else { requests.join(", ") };
         let (own, api) = (cost.own_cpu_seconds, cost.apiserver_cpu_seconds);
-        self.line(format_args!("  {label}: requests to the API server: {requests}; to ClickUp: {};", cost.clickup_total()));
+        self.line(format_args!(
+            "  {label}: requests to the API server: {requests}; to ClickUp: {};",
+            cost.clickup_total()
+        ));
         self.line(format_args!(
             "    CPU {own:.2} s, kube-apiserver's {api:.2} s; memory {:.1} MiB, peak {:.1} MiB",
             *resident_bytes as f64 / MIB,
             *peak_resident_bytes as f64 / MIB
         ));
-    }
-
-    fn warn_if_disturbed(&mut self, cores: f64) {
-        let sides = self.rounds.iter().flat_map(|round| [&round.bare, &round.operator]);
-        let share = |side: &Side| side.cost.others_cpu_seconds / (side.cost.elapsed_seconds.max(0.01) * cores);
-        let most = sides.map(share).fold(0.0, f64::max);
-        if most > DISTURBED {
-            let percent = most * 100.0;
-            self.line(format_args!(
-                "Disturbed: during one of these measurements other processes used {percent:.0} % of the machine."
-            ));
-        }
     }
 }
 

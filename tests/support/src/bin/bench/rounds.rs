@@ -101,8 +101,7 @@ impl Bench {
         self.afresh().await?;
         progress("measuring the bare loop");
         let meter = Meter::start(&self.ground).await?;
-        let used =
-            bare::measure(&self.ground, &self.fleet.places, &self.template, self.patience).await?;
+        let used = bare::measure(&self.ground, &self.fleet.places, &self.template, self.patience).await?;
         let cost = meter.stop(&self.ground, used.cpu).await?;
         self.fleet.verify(&self.template).await?;
         Ok(side(cost, used))
@@ -117,7 +116,8 @@ impl Bench {
         let used = operator.usage()?;
         let cost = meter.stop(&self.ground, used.cpu).await?;
         self.fleet.verify(&self.template).await?;
-        Ok((side(cost, used), operator))
+        let passes = Some(operator.passes().await?);
+        Ok((Side { passes, ..side(cost, used) }, operator))
     }
 
     /// What the operator does once all is well: nothing, and nothing much after a restart.
@@ -158,7 +158,7 @@ impl Bench {
 
 fn side(cost: crate::measure::Cost, used: Usage) -> Side {
     let Usage { resident_bytes, peak_resident_bytes, cpu: _ } = used;
-    Side { cost, resident_bytes, peak_resident_bytes }
+    Side { cost, resident_bytes, peak_resident_bytes, passes: None }
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -70,7 +70,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn std::error::Error
         Ok(Ok(())) => {
             stopped?;
             let seconds = start.elapsed().as_secs_f64();
-            terminal.heading(format!("That was all: every step was checked, {seconds:.0} s in all, nothing is left behind."));
+            terminal.heading(format!(
+                "That was all: every step was checked, {seconds:.0} s in all, nothing is left behind."
+            ));
             terminal.say("make dev   the same, left running, for your own kubectl");
             terminal.say("make try   the same with the real ClickUp and a token of yours");
             terminal.say("make help  what else there is");

@@ -162,9 +162,9 @@ impl Scene<'_> {
     /// Fails unless the connection has each of these conditions: type, status, reason.
     pub async fn check(&self, name: &str, wanted: &[(&str, &str, &str)]) -> Result<Connection, DemoError> {
         let connection = self.connections().get(name).await?;
-        let missing = wanted.iter().find(|(type_, status, reason)| {
-            !connection::has(&connection, type_, status, reason)
-        });
+        let missing = wanted
+            .iter()
+            .find(|(type_, status, reason)| !connection::has(&connection, type_, status, reason));
         match missing {
             None => Ok(connection),
             Some((type_, status, reason)) => Err(DemoError::Differs {

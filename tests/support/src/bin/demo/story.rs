@@ -28,11 +28,18 @@ const REQUEST: &str = "clickup-operator.dev/reconcile-requested-at";
 pub async fn tell(stage: &mut Stage) -> Result<(), DemoError> {
     let terminal = stage.terminal;
     terminal.say(terminal.bold("The clickup-operator: is this ClickUp token good, and what does it reach?"));
-    terminal.say("Here are a real Kubernetes API server and the operator, and a simulated ClickUp. Behind each $ is a");
-    terminal.say("command that is run now, with its own output. The tokens are made up; nothing leaves this machine.");
+    terminal.say(
+        "Here are a real Kubernetes API server and the operator, and a simulated ClickUp. Behind each $ is a",
+    );
+    terminal.say(
+        "command that is run now, with its own output. The tokens are made up; nothing leaves this machine.",
+    );
     let start = Instant::now();
-    let mut scene = terminal.waiting("starting the API server and the simulated ClickUp", stage.start()).await?;
-    terminal.say(terminal.dim(format!("API server and ClickUp are up after {:.1} s.", start.elapsed().as_secs_f64())));
+    let mut scene =
+        terminal.waiting("starting the API server and the simulated ClickUp", stage.start()).await?;
+    terminal.say(
+        terminal.dim(format!("API server and ClickUp are up after {:.1} s.", start.elapsed().as_secs_f64())),
+    );
 
     Story { say: terminal, scene: &mut scene, step: 0 }.tell().await
 }
@@ -65,8 +72,13 @@ impl Story<'_, '_> {
         let base = "deploy/base";
         let files = format!("-f {base}/namespace.yaml -f {base}/serviceaccount.yaml -f {base}/rbac.yaml");
         self.run(&format!("kubectl apply {files}")).await?;
+        // Asked first, because the API server refuses watches while it sets up the storage of a new resource.
+        self.run("kubectl get clickupconnections").await?;
         let took = self.scene.start_operator().await?;
-        self.note(&format!("The operator runs with just these rights; it was ready after {} ms.", took.as_millis()));
+        self.note(&format!(
+            "The operator runs with just these rights; it was ready after {} ms.",
+            took.as_millis()
+        ));
         Ok(())
     }
 
@@ -79,14 +91,19 @@ impl Story<'_, '_> {
         self.run("cat release-bot.yaml").await?;
         self.run("kubectl apply -f secret.yaml -f release-bot.yaml").await?;
         self.note("The operator asks ClickUp whether the token works, and which workspaces it reaches:");
-        self.run(&format!("kubectl wait --for=condition=Ready clickupconnection/{BOT} --timeout=30s")).await?;
+        self.run(&format!("kubectl wait --for=condition=Ready clickupconnection/{BOT} --timeout=30s"))
+            .await?;
         let table = self.run("kubectl get clickupconnections").await?;
 
         let bot = self.scene.check(BOT, &[("Ready", "True", "Verified")]).await?;
         let status = bot.status.clone().unwrap_or_default();
         let workspace = status.default_workspace.map(|workspace| workspace.name).unwrap_or_default();
         require(workspace == "Acme", "Acme as the default workspace", workspace)?;
-        require(status.workspace_count == Some(2), "two workspaces", format!("{:?}", status.workspace_count))?;
+        require(
+            status.workspace_count == Some(2),
+            "two workspaces",
+            format!("{:?}", status.workspace_count),
+        )?;
         let row = ["release-bot", "True", "Verified", "Acme"];
         require(row.iter().all(|word| table.contains(word)), format!("a row with {row:?}"), table)
     }
@@ -103,11 +120,17 @@ impl Story<'_, '_> {
     async fn regenerate(&mut self) -> Result<Instant, DemoError> {
         self.step("Somebody regenerates the token in ClickUp: the one in the Secret is dead now");
         self.scene.simulator.regenerate(TOKEN).await?;
-        self.note("The operator would find out within spec.interval (10m). An annotation asks it to look now:");
+        self.note(
+            "The operator would find out within spec.interval (10m). An annotation asks it to look now:",
+        );
         let asked = Instant::now();
         self.request_check().await?;
-        self.note("A token that worked is not called dead for one strange answer: it takes a second rejection,");
-        self.note("10 to 15 s after the first. Until then Ready stays True. Meanwhile, two everyday mistakes:");
+        self.note(
+            "A token that worked is not called dead for one strange answer: it takes a second rejection,",
+        );
+        self.note(
+            "10 to 15 s after the first. Until then Ready stays True. Meanwhile, two everyday mistakes:",
+        );
         self.scene.check(BOT, &[("Ready", "True", "Verified")]).await?;
         Ok(asked)
     }
@@ -115,7 +138,11 @@ impl Story<'_, '_> {
     async fn missing_secret(&mut self) -> Result<(), DemoError> {
         self.step("A connection whose Secret is not there");
         self.scene.write("no-secret.yaml", &manifests::connection("no-secret", "forgotten"))?;
+        self.run("grep Secret no-secret.yaml").await?;
         self.run("kubectl apply -f no-secret.yaml").await?;
+        self.note(
+            "(From here on conditions.tmpl prints type, status, reason and message of the conditions.)",
+        );
         self.not_ready("no-secret", "SecretNotFound").await
     }
 
@@ -123,7 +150,8 @@ impl Story<'_, '_> {
         self.step("A token pasted with \"Bearer \", as it stands in many examples");
         let token = self.scene.simulator.token("linus").await?.value;
         let secret = manifests::secret("pasted", &format!("Bearer {token}"));
-        self.scene.write("pasted.yaml", &format!("{secret}---\n{}", manifests::connection("pasted", "pasted")))?;
+        self.scene
+            .write("pasted.yaml", &format!("{secret}---\n{}", manifests::connection("pasted", "pasted")))?;
         self.run("cat pasted.yaml | grep token:").await?;
         self.run("kubectl apply -f pasted.yaml").await?;
         self.not_ready("pasted", "TokenMalformed").await?;
@@ -138,7 +166,10 @@ impl Story<'_, '_> {
     async fn rejected(&mut self, asked: Instant) -> Result<(), DemoError> {
         self.step("Back to the regenerated token: the second rejection");
         let wait = format!("kubectl wait --for=condition=Ready=False clickupconnection/{BOT} --timeout=40s");
-        self.scene.shell.run_waiting(&wait, "waiting for the second rejection (10 to 15 s after the first)").await?;
+        self.scene
+            .shell
+            .run_waiting(&wait, "waiting for the second rejection (10 to 15 s after the first)")
+            .await?;
         let took = asked.elapsed();
         self.conditions(BOT).await?;
         let wanted = [("Ready", "False", "TokenRejected"), ("Authenticated", "False", "TokenRejected")];
@@ -170,10 +201,14 @@ impl Story<'_, '_> {
         let edited = tokio::spawn(time_of(await_condition(secrets, BOT_SECRET, is_new)));
         let ready = tokio::spawn(time_of(await_condition(self.scene.connections(), BOT, is_ready)));
         self.run("kubectl apply -f secret.yaml").await?;
-        self.run(&format!("kubectl wait --for=condition=Ready clickupconnection/{BOT} --timeout=10s")).await?;
+        self.run(&format!("kubectl wait --for=condition=Ready clickupconnection/{BOT} --timeout=10s"))
+            .await?;
         let (edited, ready) = (moment(edited).await?, moment(ready).await?);
         let took = ready.saturating_duration_since(edited);
-        self.note(&format!("Ready again {} ms after the edit: the operator watches its Secrets.", took.as_millis()));
+        self.note(&format!(
+            "Ready again {} ms after the edit: the operator watches its Secrets.",
+            took.as_millis()
+        ));
         require(took < ROTATED_WITHIN, format!("Ready within {ROTATED_WITHIN:?}"), format!("{took:?}"))?;
         self.run("kubectl get clickupconnections").await?;
         self.scene.check(BOT, &[("Ready", "True", "Verified")]).await.map(drop)
@@ -188,7 +223,10 @@ impl Story<'_, '_> {
         self.run(&format!("{wait} clickupconnection/{BOT} --timeout=30s")).await?;
         self.conditions(BOT).await?;
         self.note("Not being able to ask is not a No: Ready stays True for spec.outageGracePeriod (30m).");
-        self.scene.check(BOT, &[("Ready", "True", "Verified"), ("Reachable", "False", "ConnectFailed")]).await.map(drop)
+        self.scene
+            .check(BOT, &[("Ready", "True", "Verified"), ("Reachable", "False", "ConnectFailed")])
+            .await
+            .map(drop)
     }
 
     async fn recovery(&mut self) -> Result<(), DemoError> {
@@ -209,7 +247,10 @@ impl Story<'_, '_> {
         let wait = "kubectl wait --for=condition=Ready=False";
         self.run(&format!("{wait} clickupconnection/{name} --timeout=30s")).await?;
         self.conditions(name).await?;
-        self.scene.check(name, &[("Ready", "False", reason), ("TokenAvailable", "False", reason)]).await.map(drop)
+        self.scene
+            .check(name, &[("Ready", "False", reason), ("TokenAvailable", "False", reason)])
+            .await
+            .map(drop)
     }
 
     async fn conditions(&self, name: &str) -> Result<(), DemoError> {
@@ -252,7 +293,8 @@ async fn time_of<T, E>(future: impl Future<Output = Result<T, E>>) -> Result<Ins
 async fn moment<E: ToString>(
     task: tokio::task::JoinHandle<Result<Instant, E>>,
 ) -> Result<Instant, DemoError> {
-    let failed = |seen: String| DemoError::Differs { wanted: "to see the edit and its effect".to_string(), seen };
+    let failed =
+        |seen: String| DemoError::Differs { wanted: "to see the edit and its effect".to_string(), seen };
     let seen = tokio::time::timeout(Duration::from_secs(10), task).await;
     seen.map_err(|error| failed(error.to_string()))?
         .map_err(|error| failed(error.to_string()))?

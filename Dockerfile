@@ -1,0 +1,14 @@
+# The build and the base are of the same Debian release, so that the C library fits.
+FROM rust:1.95-trixie AS build
+WORKDIR /src
+# What .dockerignore lets through: the package, and the other members of the workspace, which cargo wants to see.
+COPY . .
+RUN cargo build --release --locked -p clickup-operator
+
+# The C library, the system's certificate authorities and nothing else: no shell, no package manager.
+FROM gcr.io/distroless/cc-debian13:nonroot
+COPY --from=build /src/target/release/clickup-operator /clickup-operator
+USER 65532:65532
+EXPOSE 8080 8081
+ENTRYPOINT ["/clickup-operator"]
+CMD ["run"]
