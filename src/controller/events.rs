@@ -44,34 +44,41 @@ pub(super) fn start(client: Client, metrics: Arc<Metrics>) -> (Transitions, Join
 }
 
 impl Transitions {
-    /// Tells what changed between two statuses, if Ready or its reason did.
+    /// Tells what changed between two statuses, if Ready or its reason did. That ClickUp cannot be asked, or can be
+    /// again, is a line in the log also where Ready stands.
     pub(super) fn tell(
         &self,
         stored: &StoredConnection,
         before: Option<&ClickUpConnectionStatus>,
         after: &ClickUpConnectionStatus,
     ) {
-        let (Some(now), before) = (ready(after), before.and_then(ready)) else { return };
-        let state = |c: &Condition| (c.status.clone(), c.reason.clone());
-        if before.map(state) == Some(state(now)) {
-            return;
-        }
-        info!(
-            namespace = stored.metadata.namespace,
-            name = stored.metadata.name,
-            ready = now.status,
-            reason = now.reason,
-            before = before.map_or("", |c| &c.reason),
-            detail = now.message,
-            "connection changed"
-        );
-        if is_news(before, now) {
-            let about = stored.object_ref(&());
-            if self.queue.try_send((event(now), about)).is_err() {
+        let change = |of| {
+            let (before, now) = (before.and_then(|s| condition(s, of)), condition(after, of)?);
+            let state = |c: &Condition| (c.status.clone(), c.reason.clone());
+            (before.map(state) != Some(state(now))).then_some((before, now))
+        };
+        if let Some((before, now)) = change(ConditionType::Ready) {
+            log(stored, before, now, "connection changed");
+            if is_news(before, now) && self.queue.try_send((event(now), stored.object_ref(&()))).is_err() {
                 self.metrics.event("dropped");
             }
+        } else if let Some((before, now)) = change(ConditionType::Reachable) {
+            log(stored, before, now, "connection stands, but ClickUp's reachability changed");
         }
     }
+}
+
+fn log(stored: &StoredConnection, before: Option<&Condition>, now: &Condition, what: &str) {
+    info!(
+        namespace = stored.metadata.namespace,
+        name = stored.metadata.name,
+        condition = now.type_,
+        status = now.status,
+        reason = now.reason,
+        before = before.map_or("", |c| &c.reason),
+        detail = now.message,
+        "{what}"
+    );
 }
 
 /// That a first check is under way, and that it succeeds, is no news: the status says it.
@@ -91,6 +98,6 @@ fn event(ready: &Condition) -> Event {
     }
 }
 
-fn ready(status: &ClickUpConnectionStatus) -> Option<&Condition> {
-    status.conditions.iter().find(|c| c.type_ == <&str>::from(ConditionType::Ready))
+fn condition(status: &ClickUpConnectionStatus, of: ConditionType) -> Option<&Condition> {
+    status.conditions.iter().find(|c| c.type_ == <&str>::from(of))
 }

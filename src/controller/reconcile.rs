@@ -34,7 +34,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, time::timeout};
-use tracing::warn;
+use tracing::{info, warn};
 
 /// The deadline of a pass: a read and two writes, each under its own.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
@@ -266,7 +266,9 @@ pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>, store:
             let uids: HashSet<_> = store.state().iter().filter_map(|c| c.metadata.uid.clone()).collect();
             context.registry.retain(|uid| uids.contains(uid));
             lock(&context.index).retain(|connection| store.get(connection).is_some());
-            context.listed.send_replace(true);
+            if context.listed.send_replace(true) {
+                info!("the watch of ClickUpConnections has shown them all again");
+            }
         }
     }
 }
