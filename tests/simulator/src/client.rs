@@ -15,6 +15,9 @@ use crate::messages::{
 use crate::simulator::Endpoints;
 use crate::state::{Generate, Id, Member, Refusal, Role, Space, Token, User, Workspace};
 
+/// For every call, beside what the call itself is to wait for.
+const DEADLINE: Duration = Duration::from_secs(30);
+
 /// Talks to the control API of a simulator in this process or another.
 #[derive(Debug, Clone)]
 pub struct SimulatorClient {
@@ -77,7 +80,8 @@ impl SimulatorClient {
     pub fn new(control: &str) -> Outcome<Self> {
         crate::install_crypto_provider();
         let control = Url::parse(control).map_err(|_| ClientError::Address(control.to_owned()))?;
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build()?;
+        let http =
+            reqwest::Client::builder().no_proxy().connect_timeout(DEADLINE).timeout(DEADLINE).build()?;
         Ok(Self { control, http })
     }
 
@@ -242,7 +246,9 @@ impl SimulatorClient {
 
     /// A part of the log.
     pub async fn log(&self, query: &LogQuery) -> Outcome<LogPage> {
-        self.call(Method::GET, "log", None::<&Value>, query).await
+        let waits = Duration::from_millis(query.wait_ms.unwrap_or(0));
+        let request = self.http.get(self.url("log", query)?).timeout(DEADLINE.saturating_add(waits));
+        Ok(accepted("GET /log", request).await?.json().await?)
     }
 
     /// Waits until a token's requests to paths that begin so were answered so many times since the last reset.
@@ -324,6 +330,14 @@ impl SimulatorClient {
         query: &impl Serialize,
     ) -> Outcome<reqwest::Response> {
         let call = format!("{method} /{path}");
+        let mut request = self.http.request(method, self.url(path, query)?);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        accepted(&call, request).await
+    }
+
+    fn url(&self, path: &str, query: &impl Serialize) -> Outcome<Url> {
         let mut url = self.control.join(path).map_err(|_| ClientError::Address(path.to_owned()))?;
         if let Ok(Value::Object(query)) = serde_json::to_value(query)
             && !query.is_empty()
@@ -331,19 +345,20 @@ impl SimulatorClient {
             let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             url.query_pairs_mut().extend_pairs(query.iter().map(|(name, value)| (name, text(value))));
         }
-        let mut request = self.http.request(method, url);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response = request.send().await?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let text = response.text().await?;
-        let error = serde_json::from_str(&text).map_or(text, |Refused { error }| error);
-        Err(ClientError::Refused { call, status: status.as_u16(), error })
+        Ok(url)
     }
+}
+
+/// Sends a request, and tells what the simulator has against it.
+async fn accepted(call: &str, request: reqwest::RequestBuilder) -> Outcome<reqwest::Response> {
+    let response = request.send().await?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let text = response.text().await?;
+    let error = serde_json::from_str(&text).map_or(text, |Refused { error }| error);
+    Err(ClientError::Refused { call: call.to_owned(), status: status.as_u16(), error })
 }
 
 fn query_for(token: Option<&str>) -> TokenQuery {
