@@ -176,8 +176,8 @@ async fn connecting_has_a_deadline_of_its_own() {
     assert_speakable(&message);
 }
 
+/// Takes a minute, beside all others.
 #[tokio::test]
-#[ignore = "takes a minute"]
 async fn the_head_of_an_answer_has_a_deadline_of_its_own() {
     let (account, client) = (Account::new().await, client());
     account.arm(|fault| fault.delay(Duration::from_secs(3600))).await;

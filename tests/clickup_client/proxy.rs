@@ -2,8 +2,7 @@
 
 use crate::harness::{Account, client_for, on_token, options, simulator, tls_endpoints};
 use crate::tls::ca_file;
-use clickup_operator::api::TokenType;
-use clickup_operator::clickup::{ClientOptions, Token};
+use clickup_operator::clickup::ClientOptions;
 use reqwest::Url;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -135,20 +134,6 @@ async fn a_proxy_can_fail() {
     }
 }
 
-/// The other process of the next test: the environment belongs to a whole process.
-#[tokio::test]
-#[ignore = "runs with the environment of the next test only"]
-async fn ask_in_this_environment() {
-    let of = |name: &str| std::env::var(name).unwrap();
-    let token = Token::parse(of("TEST_TOKEN").as_bytes(), TokenType::Personal).unwrap();
-    let asked = ClientOptions { ca_file: Some(of("TEST_CA").into()), ..options(&of("TEST_URL")) };
-    let asked = match std::env::var("TEST_PROXY") {
-        Ok(proxy) => through(&proxy, asked),
-        Err(_) => asked,
-    };
-    println!("ENDED {}", on_token(client_for(asked).user(&token).await).0);
-}
-
 #[tokio::test]
 async fn the_environment_names_proxies() {
     let (account, scratch) = (Account::new().await, ScratchDir::create("proxy").unwrap());
@@ -186,8 +171,9 @@ async fn the_environment_names_proxies() {
     ];
     for (url, environment, proxied) in rows {
         let (proxy, wrong) = (Proxy::start(None).await, Proxy::start(Some("HTTP/1.1 418 No\r\n\r\n")).await);
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "proxy::ask_in_this_environment", "--ignored", "--nocapture"]);
+        // The environment belongs to a whole process.
+        let mut child =
+            Command::new(std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/ask"));
         NAMES.iter().for_each(|name| _ = child.env_remove(name));
         child.env("TEST_TOKEN", &account.value).env("TEST_CA", &ca).env("TEST_URL", url);
         for (name, value) in environment {
@@ -200,9 +186,11 @@ async fn the_environment_names_proxies() {
             };
             child.env(name, value);
         }
-        let output = child.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
+        let output = child.stdin(Stdio::null()).kill_on_drop(true).output().await;
+        let output =
+            output.expect("the example `ask`: `cargo test --workspace` and `cargo build --examples` make it");
         let printed = String::from_utf8_lossy(&output.stdout);
-        assert!(printed.contains("ENDED Valid"), "{url} {environment:?}: {printed}");
+        assert!(printed.trim() == "Valid", "{url} {environment:?}: {printed}");
         assert_eq!(proxy.heads().len(), usize::from(proxied), "{url} {environment:?}");
         assert_eq!(wrong.heads().len(), 0, "{url} {environment:?}");
     }

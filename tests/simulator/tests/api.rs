@@ -1,5 +1,7 @@
 //! What the simulated ClickUp answers, and how it follows changes.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the lints know tests, but not their helper functions")]
+
 mod harness;
 
 use clickup_simulator::messages::{Sent, WorkspaceChange};

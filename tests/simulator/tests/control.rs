@@ -1,5 +1,7 @@
 //! The log, the counts, and what the control API says to nonsense.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the lints know tests, but not their helper functions")]
+
 mod harness;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Every way to fail, through real connections.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the lints know tests, but not their helper functions")]
+
 mod harness;
 
 use std::io::{ErrorKind, Read};

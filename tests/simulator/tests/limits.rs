@@ -1,5 +1,7 @@
 //! Rate limits, latency and generated tokens.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the lints know tests, but not their helper functions")]
+
 mod harness;
 
 use std::time::{Duration, Instant, SystemTime};

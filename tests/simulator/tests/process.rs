@@ -1,5 +1,7 @@
 //! The simulator as a process.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the lints know tests, but not their helper functions")]
+
 mod harness;
 
 use std::io::{BufRead, BufReader, Write};

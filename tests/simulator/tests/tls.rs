@@ -1,5 +1,7 @@
 //! Certificates, garbage and outages.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the lints know tests, but not their helper functions")]
+
 mod harness;
 
 use std::error::Error;
