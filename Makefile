@@ -92,11 +92,13 @@ uninstall: kubectl ## Remove the operator, the CRD and with it all ClickUpConnec
 # What the targets above need; not for people.
 
 kubectl:
-	@command -v kubectl >/dev/null || { echo "kubectl is not in PATH; it is needed to reach your cluster: https://kubernetes.io/docs/tasks/tools/" >&2; exit 1; }
+	@command -v kubectl >/dev/null || { \
+	  echo "kubectl is not in PATH, and reaches your cluster: https://kubernetes.io/docs/tasks/tools/" >&2; exit 1; }
+	@kubectl config current-context >/dev/null 2>&1 || { \
+	  echo "kubectl knows no cluster: KUBECONFIG=FILE make install, or kubectl config use-context NAME" >&2; exit 1; }
 
 deny: $(CARGO_DENY)
-	@# Offline: cargo has fetched all of it by now, and these checks need nothing else.
-	$(CARGO_DENY) --offline --all-features check --hide-inclusion-graph bans licenses sources
+	$(CARGO_DENY) --locked --all-features check --hide-inclusion-graph bans licenses sources
 
 $(CARGO_DENY):
 	@echo "Building cargo-deny $(CARGO_DENY_VERSION), once, about three minutes on two cores, into $(CACHE)/tools"

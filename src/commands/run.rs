@@ -40,7 +40,7 @@ pub struct RunArgs {
     #[arg(long, env = "CLICKUP_OPERATOR_MAX_BODY", default_value_t = 64 * 1024 * 1024, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1024..))]
     max_body: u64,
 
-    /// Connections that are worked on, and checks that run, at the same time
+    /// Connections that are worked on at the same time; four times as many checks may wait for ClickUp
     #[arg(long, env = "CLICKUP_OPERATOR_CONCURRENCY", default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
 
@@ -116,7 +116,7 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         ca_file: args.ca_file,
         proxy: args.proxy,
         max_body: args.max_body,
-        connections: args.concurrency.into(),
+        connections: usize::from(args.concurrency) * 4,
     })?;
     let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
     let _servers =

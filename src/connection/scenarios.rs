@@ -97,6 +97,7 @@ impl World {
                         }
                         Step::Check(request) => {
                             self.session.check_began(&request);
+                            self.session.check_runs(self.now);
                             self.check = Some(*request);
                             break;
                         }

@@ -255,7 +255,6 @@ impl Session {
         if !ask || self.outcome.is_some() {
             return Step::Settle;
         }
-        self.waiting_since.get_or_insert(now);
         let findings = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default());
         // An answer that is on its way, or came a moment ago, does for everybody but who asked for a new one.
         let recent = spec.interval.signed().min(SignedDuration::from_mins(2)) / 2;
@@ -281,8 +280,14 @@ impl Session {
         self.not_before = None;
     }
 
+    /// The check under way has a place since then, and puts its questions.
+    pub fn check_runs(&mut self, since: Timestamp) {
+        self.waiting_since.get_or_insert(since);
+    }
+
     /// Nothing may be sent with this token until then.
-    pub fn put_off(&mut self, until: Timestamp) {
+    pub fn put_off(&mut self, until: Timestamp, now: Timestamp) {
+        self.waiting_since.get_or_insert(now);
         self.due = until;
         self.wanted = false;
     }
@@ -418,13 +423,17 @@ impl Session {
         (self.attempted && self.reading.is_some()).then_some(Evaluation::TimePassed)
     }
 
-    /// When a first check that still runs is announced: only where no verdict about this token stands.
+    /// When a first check that still runs is announced.
     fn announces_at(&self, previous: Option<&ClickUpConnectionStatus>) -> Option<Timestamp> {
+        self.waiting_since.filter(|_| self.is_first(previous)).map(|since| since + schedule::ANNOUNCE_AFTER)
+    }
+
+    /// Whether no verdict about the token at hand stands.
+    fn is_first(&self, previous: Option<&ClickUpConnectionStatus>) -> bool {
         let findings = Findings::of(previous.map(|p| p.conditions.as_slice()).unwrap_or_default());
         let judged = findings.get(ConditionType::Ready).is_some_and(|r| r.reason != Reason::Checking);
-        let first = self.touched.token || !judged || !findings.holds(ConditionType::TokenAvailable);
         let found = matches!(self.reading, Some(TokenReading::Found { .. }));
-        self.waiting_since.filter(|_| first && found).map(|since| since + schedule::ANNOUNCE_AFTER)
+        found && (self.touched.token || !judged || !findings.holds(ConditionType::TokenAvailable))
     }
 
     /// The status was written, or is as it should be: the marks of edits are in it now.
@@ -450,7 +459,12 @@ impl Session {
         let found = matches!(self.reading, Some(TokenReading::Found { .. }) | None);
         let due = if self.wanted { now } else { self.due };
         let due = (found && self.checking.is_none()).then_some(due);
-        let announce = self.announces_at(status).filter(|at| *at > now);
+        let queued = self.checking.is_some() && self.waiting_since.is_none() && self.is_first(status);
+        let announce = match self.announces_at(status) {
+            // It waits for a place; that it has one is seen at the next look.
+            None => queued.then_some(now + schedule::ANNOUNCE_AFTER),
+            Some(at) => Some(at).filter(|at| *at > now),
+        };
         let ready = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default())
             .holds(ConditionType::Ready);
         let lapse = status

@@ -17,7 +17,7 @@ use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
@@ -43,6 +43,7 @@ pub(super) struct Checks {
 /// A check under way, or ended and not yet acknowledged. Dropping it ends it.
 pub(super) struct RunningCheck {
     outcome: oneshot::Receiver<CheckOutcome>,
+    since: Arc<OnceLock<Timestamp>>,
     _task: AbortOnDropHandle<()>,
     /// Keeps a shutdown waiting until the outcome is written.
     _pending: TaskTrackerToken,
@@ -52,6 +53,11 @@ impl RunningCheck {
     /// The outcome, once there is one.
     pub(super) fn outcome(&mut self) -> Option<CheckOutcome> {
         self.outcome.try_recv().ok()
+    }
+
+    /// Since when it puts its questions; before that it waits for a place.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        self.since.get().copied()
     }
 }
 
@@ -92,9 +98,12 @@ impl Checks {
     ) -> RunningCheck {
         let (sender, outcome) = oneshot::channel();
         let (asker, slots, ended) = (self.asker.clone(), self.slots.clone(), self.ended.clone());
+        let since = Arc::new(OnceLock::new());
+        let began = since.clone();
         let task = self.tracker.spawn(async move {
             // Waiting for a place does not count against the timeout.
             let Ok(_slot) = slots.acquire_owned().await else { return };
+            let _ = began.set(Timestamp::now());
             let outcome = asker.check(&state, request).await;
             asker.metrics.check_ended(&outcome);
             if sender.send(outcome).is_ok() {
@@ -102,7 +111,7 @@ impl Checks {
                 let _ = ended.send(connection);
             }
         });
-        RunningCheck { outcome, _task: AbortOnDropHandle::new(task), _pending: self.tracker.token() }
+        RunningCheck { outcome, since, _task: AbortOnDropHandle::new(task), _pending: self.tracker.token() }
     }
 
     /// Waits until every check has ended and its outcome was written.
@@ -217,24 +226,20 @@ impl Asker {
         id: &str,
         deadline: Instant,
     ) -> NodeVerdict {
-        let ticket = lock(state).probes.entry(id.to_owned()).or_default().join(
-            request.not_before,
-            Timestamp::now(),
-            || {
-                let (asker, state, token, id) =
-                    (self.clone(), state.clone(), request.token.clone(), id.to_owned());
-                let judge = |answer: Answer<()>, reset| judge_node(&answer, reset);
-                async move {
+        let ticket = lock(state).probe(id).join(request.not_before, Timestamp::now(), || {
+            let (asker, state, token, id) =
+                (self.clone(), state.clone(), request.token.clone(), id.to_owned());
+            let judge = |answer: Answer<()>, reset| judge_node(&answer, reset);
+            async move {
                     asker.ask(&state, Call::Spaces, asker.clickup.probe_workspace(&token, &id), judge).await
                 }
                 .boxed()
-            },
-        );
+        });
         let Ok(verdict) = timeout_at(deadline, ticket.answer).await else {
             return NodeVerdict::NoVerdict(NoVerdict::timed_out());
         };
         if !matches!(verdict, NodeVerdict::NoVerdict(_) | NodeVerdict::TokenDead) {
-            lock(state).probes.entry(id.to_owned()).or_default().remember(ticket.begun, verdict.clone());
+            lock(state).probe(id).remember(ticket.begun, verdict.clone());
         }
         verdict
     }

@@ -2,8 +2,8 @@
 //! status if it differs. ClickUp is not waited for: the end of a check begins a pass of its own.
 
 use super::{
-    ReconcileError,
-    checks::Checks,
+    ConnectionRef, ReconcileError,
+    checks::{Checks, RunningCheck},
     events::Transitions,
     index::{SecretIndex, SecretRef, Seen},
     registry::{Entry, Memory, Registry, Written},
@@ -19,11 +19,8 @@ use crate::{
 use jiff::Timestamp;
 use kube::{
     Client,
-    runtime::{
-        controller::Action,
-        reflector::{Lookup, Store},
-        watcher::Event,
-    },
+    api::ObjectMeta,
+    runtime::{controller::Action, reflector::Store, watcher::Event},
 };
 use std::{
     collections::HashSet,
@@ -163,7 +160,7 @@ async fn observe(
 ) -> Result<(), ReconcileError> {
     let Memory { session, check, token, .. } = memory;
     session.notice(stored, spec, Timestamp::now());
-    let connection = stored.to_object_ref(());
+    let connection = connection_ref(&stored.metadata);
     let seen = lock(&context.index).seen(&connection).cloned();
     let seen = seen.as_ref().map(|seen| match seen {
         Seen::Version(version) => Some(version.as_str()),
@@ -171,6 +168,9 @@ async fn observe(
     });
     if let Some(seen) = seen {
         session.secret_seen(seen, status);
+    }
+    if let Some(since) = check.as_ref().and_then(RunningCheck::since) {
+        session.check_runs(since);
     }
     if let Some(outcome) = check.as_mut().and_then(|c| c.outcome()) {
         session.check_ended(outcome, spec);
@@ -197,7 +197,7 @@ async fn observe(
                 let state = context.checks.token(request.key, request.good_before);
                 *token = Some(state.clone());
                 if let Some(until) = Checks::limited_until(&state, Timestamp::now()) {
-                    session.put_off(until);
+                    session.put_off(until, Timestamp::now());
                     break;
                 }
                 session.check_began(&request);
@@ -247,7 +247,7 @@ fn action(wake: Option<Timestamp>) -> Action {
 pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>, store: &Store<StoredConnection>) {
     match event {
         Event::Apply(stored) | Event::InitApply(stored) => {
-            let connection = stored.to_object_ref(());
+            let connection = connection_ref(&stored.metadata);
             let secret = stored.spec.as_ref().ok().and_then(|spec| {
                 let namespace = stored.metadata.namespace.clone()?;
                 Some(SecretRef { namespace, name: spec.token_secret_ref.name.clone() })
@@ -258,7 +258,7 @@ pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>, store:
             }
         }
         Event::Delete(stored) => {
-            lock(&context.index).forget(&stored.to_object_ref(()));
+            lock(&context.index).forget(&connection_ref(&stored.metadata));
             context.registry.forget(stored.metadata.uid.as_deref().unwrap_or_default());
         }
         Event::Init => {}
@@ -271,4 +271,10 @@ pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>, store:
             }
         }
     }
+}
+
+/// The name of a connection alone: the references that kube makes hold uid and version too.
+fn connection_ref(metadata: &ObjectMeta) -> ConnectionRef {
+    let name = ConnectionRef::new(metadata.name.as_deref().unwrap_or_default());
+    name.within(metadata.namespace.as_deref().unwrap_or_default())
 }

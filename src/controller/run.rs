@@ -47,10 +47,17 @@ const LAST_EVENTS: Duration = Duration::from_secs(1);
 /// What the operator's flags say about the controller.
 #[derive(Clone, Copy, Debug)]
 pub struct ControllerOptions {
-    /// Passes, and checks, that run at the same time.
+    /// Passes that run at the same time.
     pub concurrency: u16,
     /// What the status holds.
     pub status: StatusOptions,
+}
+
+impl ControllerOptions {
+    /// Checks that run at the same time: they mostly wait for ClickUp, so there are more of them than passes.
+    pub fn checks(&self) -> usize {
+        usize::from(self.concurrency) * 4
+    }
 }
 
 /// Runs until `stop` resolves, and then to the end of what runs.
@@ -71,7 +78,7 @@ pub async fn run(
     let context = Arc::new(Context {
         client: client.clone(),
         keys: TokenKeys::generate()?,
-        checks: Checks::new(clickup, metrics.clone(), options.concurrency.into(), wake.clone()),
+        checks: Checks::new(clickup, metrics.clone(), options.checks(), wake.clone()),
         index: Arc::new(Mutex::new(SecretIndex::default())),
         registry: Registry::default(),
         transitions,

@@ -3,8 +3,9 @@
 use super::{ApiError, MANAGER, ReconcileError};
 use crate::api::{ClickUpConnectionStatus, StoredConnection};
 use kube::{
-    Api, Client, Resource,
-    api::{Patch, PatchParams},
+    Client, Resource,
+    api::{PartialObjectMeta, Patch, PatchParams},
+    core::Request,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub(super) async fn write(
     let meta = &stored.metadata;
     let (name, namespace) =
         (meta.name.as_deref().unwrap_or_default(), meta.namespace.as_deref().unwrap_or_default());
-    let api: Api<StoredConnection> = Api::namespaced(client.clone(), namespace);
+    let request = Request::new(StoredConnection::url_path(&(), Some(namespace)));
     // The uid is not checked on /status, a stale resourceVersion is.
     let apply = Patch::Apply(json!({
         "apiVersion": StoredConnection::api_version(&()),
@@ -33,14 +34,14 @@ pub(super) async fn write(
         "metadata": {"name": name, "namespace": namespace, "resourceVersion": over},
         "status": status,
     }));
-    let applied = patch(&api, name, &PatchParams::apply(MANAGER).force(), &apply).await;
+    let applied = patch(client, &request, name, &PatchParams::apply(MANAGER).force(), &apply).await;
     let written = match applied {
         // What the API server itself cannot decode, it cannot apply to.
         Err(error) if stored.spec.is_err() && !matches!(error.code(), None | Some(404 | 409)) => {
             let merge =
                 Patch::Merge(json!({"metadata": {"resourceVersion": over}, "status": replacing(status)}));
             let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-            patch(&api, name, &params, &merge).await
+            patch(client, &request, name, &params, &merge).await
         }
         other => other,
     };
@@ -52,13 +53,17 @@ pub(super) async fn write(
     }
 }
 
+/// Patches the status. Only the metadata comes back: the rest is known, and costs both sides the time to encode it.
 async fn patch(
-    api: &Api<StoredConnection>,
+    client: &Client,
+    request: &Request,
     name: &str,
     params: &PatchParams,
     patch: &Patch<Value>,
-) -> Result<StoredConnection, ApiError> {
-    Ok(timeout(WRITE_TIMEOUT, api.patch_status(name, params, patch)).await??)
+) -> Result<PartialObjectMeta<StoredConnection>, ApiError> {
+    let request = request.patch_metadata(&format!("{name}/status"), params, patch);
+    let request = request.map_err(|e| ApiError::Transport(e.to_string()))?;
+    Ok(timeout(WRITE_TIMEOUT, client.request(request)).await??)
 }
 
 /// A merge patch keeps what it does not name: so that nothing stays, every field is named.

@@ -19,7 +19,7 @@ pub(super) type IdentityAnswer = Judgement<Arc<Identity>>;
 pub(super) struct TokenState {
     pub(super) history: TokenHistory,
     pub(super) identity: Flight<IdentityAnswer>,
-    pub(super) probes: HashMap<String, Flight<NodeVerdict>>,
+    probes: Vec<(String, Flight<NodeVerdict>)>,
     /// Requests per minute, as the last answer told.
     pub(super) limit: Option<u32>,
     limited_until: Option<Timestamp>,
@@ -30,6 +30,16 @@ impl TokenState {
     /// Nothing is sent between a 429 and its reset.
     pub(super) fn limited_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.limited_until.filter(|until| *until > now)
+    }
+
+    /// The question whether the token can be used in a workspace. There are few of them.
+    pub(super) fn probe(&mut self, workspace: &str) -> &mut Flight<NodeVerdict> {
+        let known = self.probes.iter().position(|(id, _)| id == workspace);
+        let at = known.unwrap_or_else(|| {
+            self.probes.push((workspace.to_owned(), Flight::default()));
+            self.probes.len() - 1
+        });
+        &mut self.probes[at].1
     }
 
     /// Judges a verdict about the token.

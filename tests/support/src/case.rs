@@ -1,20 +1,20 @@
 //! One test's corner of a control plane: a namespace, and what the test does with Secrets and connections in it. A step
 //! that fails ends the test with what was seen.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "a test ends where a step fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test ends where a step fails"
+)]
 
-use crate::{
-    control_plane::ControlPlane,
-    invariants,
-    simulator::SimulatorProcess,
-    wait,
-};
+use crate::{control_plane::ControlPlane, invariants, simulator::SimulatorProcess, wait};
 use clickup_simulator::client::{Account, SimulatorClient};
+use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client,
     api::{DynamicObject, Patch, PatchParams, PostParams},
     core::{ApiResource, GroupVersionKind},
 };
-use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -41,7 +41,11 @@ impl<'a> Case<'a> {
     }
 
     /// Goes on in a namespace that is there.
-    pub async fn in_namespace(namespace: String, control_plane: &'a ControlPlane, simulator: &SimulatorProcess) -> Self {
+    pub async fn in_namespace(
+        namespace: String,
+        control_plane: &'a ControlPlane,
+        simulator: &SimulatorProcess,
+    ) -> Self {
         let client = control_plane.client().await.unwrap();
         Self { control_plane, client, clickup: simulator.client().unwrap(), namespace }
     }
@@ -141,7 +145,9 @@ impl<'a> Case<'a> {
     /// Statuses that the operator has written in this namespace.
     pub fn status_writes(&self) -> usize {
         let events = self.control_plane.audit_events().unwrap();
-        let of_this = events.iter().filter(|e| e.namespace == self.namespace && e.subresource == "status" && e.verb == "patch");
+        let of_this = events
+            .iter()
+            .filter(|e| e.namespace == self.namespace && e.subresource == "status" && e.verb == "patch");
         of_this.count()
     }
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 const VERDICTS: [&str; 4] = ["TokenAvailable", "Reachable", "Authenticated", "WorkspacesResolved"];
 const ABNORMAL: [&str; 3] = ["Reconciling", "Stalled", "RateLimited"];
 const IDENTITY: [&str; 4] = ["user", "workspaces", "workspaceCount", "defaultWorkspace"];
-const STALLED: [&str; 5] = ["TokenEmpty", "TokenMalformed", "TokenTypeMismatch", "TokenRejected", "InvalidSpec"];
+const STALLED: [&str; 5] =
+    ["TokenEmpty", "TokenMalformed", "TokenTypeMismatch", "TokenRejected", "InvalidSpec"];
 
 /// Checks a ClickUpConnection as the API server gives it, status included.
 ///
@@ -27,7 +28,9 @@ pub fn check(object: &Value) -> Result<(), String> {
         Some("InvalidSpec") => ensure(conditions.types() == ["Ready", "Stalled"], || {
             format!("InvalidSpec leaves only Ready and Stalled, not {:?}", conditions.types())
         }),
-        Some("Suspended" | "Checking") => ensure(ready["status"] == "Unknown", || format!("{ready} is not Unknown")),
+        Some("Suspended" | "Checking") => {
+            ensure(ready["status"] == "Unknown", || format!("{ready} is not Unknown"))
+        }
         _ => verdicts(status, &conditions, ready),
     }
 }
@@ -86,12 +89,18 @@ fn messages(conditions: &Conditions<'_>) -> Result<(), String> {
 /// A personal token looks like `pk_1234567_ABC`; its prefix alone may be spoken of.
 fn no_token(status: &Value) -> Result<(), String> {
     let text = status.to_string();
-    let token = text.match_indices("pk_").find(|(at, _)| text[at + 3..].starts_with(|c: char| c.is_ascii_digit()));
+    let token =
+        text.match_indices("pk_").find(|(at, _)| text[at + 3..].starts_with(|c: char| c.is_ascii_digit()));
     ensure(token.is_none(), || "the status holds a token".to_owned())
 }
 
 fn workspaces(status: &Value) -> Result<(), String> {
-    let ids: Vec<u128> = status["workspaces"].as_array().into_iter().flatten().filter_map(|w| w["id"].as_str()?.parse().ok()).collect();
+    let ids: Vec<u128> = status["workspaces"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|w| w["id"].as_str()?.parse().ok())
+        .collect();
     let count = status["workspaceCount"].as_u64().unwrap_or_default();
     ensure(ids.is_sorted() && ids.len() <= 100 && ids.len() as u64 == count.min(100), || {
         format!("workspaces {ids:?} are not sorted, too many, or not {count}")
@@ -107,22 +116,29 @@ fn abnormal(conditions: &Conditions<'_>, ready: &Value) -> Result<(), String> {
         ensure(type_ == "RateLimited" || ready["status"] != "True", || format!("{type_} beside Ready=True"))?;
     }
     let stalled = conditions.get("Stalled").is_some();
-    ensure(!(stalled && conditions.get("Reconciling").is_some()), || "both Reconciling and Stalled".to_owned())?;
-    let hopeless = ready["status"] == "False" && STALLED.contains(&ready["reason"].as_str().unwrap_or_default());
+    ensure(!(stalled && conditions.get("Reconciling").is_some()), || {
+        "both Reconciling and Stalled".to_owned()
+    })?;
+    let hopeless =
+        ready["status"] == "False" && STALLED.contains(&ready["reason"].as_str().unwrap_or_default());
     ensure(stalled == hopeless, || format!("Stalled is {stalled} beside {ready}"))
 }
 
 fn verdicts(status: &Value, conditions: &Conditions<'_>, ready: &Value) -> Result<(), String> {
     let verdicts: Vec<_> = VERDICTS.iter().filter_map(|t| conditions.get(t)).collect();
-    ensure(verdicts.len() == VERDICTS.len(), || format!("not all verdicts are there: {:?}", conditions.types()))?;
+    ensure(verdicts.len() == VERDICTS.len(), || {
+        format!("not all verdicts are there: {:?}", conditions.types())
+    })?;
     let is = |c: &Value, s: &str| c["status"] == s;
     let no = verdicts.iter().find(|c| is(c, "False") && c["type"] != "Reachable");
     match no {
-        Some(no) => ensure(is(ready, "False") && ready["reason"] == no["reason"] && ready["message"] == no["message"], || {
-            format!("Ready {ready} does not follow the first No, {no}")
-        })?,
+        Some(no) => ensure(
+            is(ready, "False") && ready["reason"] == no["reason"] && ready["message"] == no["message"],
+            || format!("Ready {ready} does not follow the first No, {no}"),
+        )?,
         None if is(ready, "True") => {
-            let others = verdicts.iter().all(|c| is(c, "True") || (c["type"] == "Reachable" && is(c, "False")));
+            let others =
+                verdicts.iter().all(|c| is(c, "True") || (c["type"] == "Reachable" && is(c, "False")));
             ensure(others, || "Ready is True beside a doubt".to_owned())?;
         }
         None => {
@@ -131,10 +147,13 @@ fn verdicts(status: &Value, conditions: &Conditions<'_>, ready: &Value) -> Resul
             ensure(follows, || format!("Ready {ready} does not follow the first doubt, {doubt:?}"))?;
         }
     }
-    let not_checked = |type_: &str| conditions.get(type_).is_some_and(|c| c["reason"] == "NotChecked" && is(c, "Unknown"));
+    let not_checked =
+        |type_: &str| conditions.get(type_).is_some_and(|c| c["reason"] == "NotChecked" && is(c, "Unknown"));
     let is_no = |type_: &str| conditions.get(type_).is_some_and(|c| is(c, "False"));
     if is_no("TokenAvailable") {
-        ensure(VERDICTS[1..].iter().all(|t| not_checked(t)), || "verdicts beside a missing token".to_owned())?;
+        ensure(VERDICTS[1..].iter().all(|t| not_checked(t)), || {
+            "verdicts beside a missing token".to_owned()
+        })?;
     }
     if is_no("Authenticated") {
         ensure(not_checked("WorkspacesResolved"), || "workspaces beside a dead token".to_owned())?;
@@ -168,21 +187,41 @@ mod tests {
 
     #[test]
     fn a_good_status_passes_and_each_broken_one_is_found() {
-        let (found, answered, accepted, ok) =
-            (("True", "TokenFound"), ("True", "ResponseReceived"), ("True", "TokenAccepted"), ("True", "WorkspacesFound"));
+        let (found, answered, accepted, ok) = (
+            ("True", "TokenFound"),
+            ("True", "ResponseReceived"),
+            ("True", "TokenAccepted"),
+            ("True", "WorkspacesFound"),
+        );
         let (verified, open) = (("True", "Verified"), ("Unknown", "NotChecked"));
         let good = object(verified, [found, answered, accepted, ok], &[]);
         assert_eq!(check(&good), Ok(()));
-        assert_eq!(check(&json!({"metadata": {"generation": 1}, "status": {"observedGeneration": -1}})), Ok(()));
+        assert_eq!(
+            check(&json!({"metadata": {"generation": 1}, "status": {"observedGeneration": -1}})),
+            Ok(())
+        );
         let dead = [found, answered, ("False", "TokenRejected"), open];
         assert_eq!(check(&object(("False", "TokenRejected"), dead, &[("Stalled", "TokenRejected")])), Ok(()));
         for (broken, what) in [
             (object(verified, [found, answered, accepted, open], &[]), "beside a doubt"),
             (object(verified, dead, &[]), "does not follow"),
             (object(("False", "TokenRejected"), dead, &[]), "Stalled is false"),
-            (object(verified, [found, answered, accepted, ok], &[("Reconciling", "Verified")]), "beside Ready=True"),
-            (object(("False", "TokenRejected"), dead, &[("Stalled", "TokenRejected"), ("Reconciling", "TokenRejected")]), "both"),
-            (object(("False", "SecretNotFound"), [("False", "SecretNotFound"), answered, open, open], &[]), "missing token"),
+            (
+                object(verified, [found, answered, accepted, ok], &[("Reconciling", "Verified")]),
+                "beside Ready=True",
+            ),
+            (
+                object(
+                    ("False", "TokenRejected"),
+                    dead,
+                    &[("Stalled", "TokenRejected"), ("Reconciling", "TokenRejected")],
+                ),
+                "both",
+            ),
+            (
+                object(("False", "SecretNotFound"), [("False", "SecretNotFound"), answered, open, open], &[]),
+                "missing token",
+            ),
         ] {
             let error = check(&broken).unwrap_err();
             assert!(error.contains(what), "{error}, not {what}");
