@@ -23,13 +23,12 @@ enum Command {
     Crd,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // One provider for every client of the process, named before the first of them is made.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let ended: Result<(), Box<dyn Error>> = match arguments.command {
-        Command::Run(args) => run::run(*args).await.map_err(Into::into),
+        Command::Run(args) => operate(*args),
         Command::Crd => print_crd(),
     };
     match ended {
@@ -44,6 +43,14 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn operate(args: run::RunArgs) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(run::run(args));
+    // A name that is being resolved blocks a thread, and is not worth waiting for at the end.
+    runtime.shutdown_background();
+    Ok(ended?)
 }
 
 fn print_crd() -> Result<(), Box<dyn Error>> {

@@ -145,7 +145,12 @@ async fn objects_stored_before_a_schema_change_say_so_and_stop_no_other() {
     case.secret("wrong-value", &account.token.value).await;
     case.edit("wrong-value", json!({"spec": {"interval": "10m"}})).await;
     case.until_ready("wrong-value", "True", "Verified").await;
-    assert_eq!(case.status_writes(), writes + 1, "the others were written once");
+    assert_eq!(case.status_writes(), writes + 2, "cleared and written; the others were written once");
+    let account = case.account().await;
+    case.secret("wrong-type", &account.token.value).await;
+    case.edit("wrong-type", json!({"spec": {"requiredWorkspaces": []}})).await;
+    let object = case.until_ready("wrong-type", "True", "Verified").await;
+    assert_eq!(is(&object["status"], "Stalled"), ("", ""), "what was merged is gone too");
     operator.stop().await.unwrap();
 }
 

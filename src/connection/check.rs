@@ -1,7 +1,10 @@
 //! What one check found out.
 
 use super::Demand;
-use crate::clickup::{Identity, NoVerdict, NodeVerdict, TokenKey};
+use crate::{
+    api::Reason,
+    clickup::{Identity, NoVerdict, NodeVerdict, TokenKey},
+};
 use jiff::Timestamp;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -49,10 +52,16 @@ impl CheckOutcome {
     /// Why the check, or a part of it, ended without a verdict.
     pub fn no_verdict(&self) -> Option<&NoVerdict> {
         match &self.verdict {
-            Verdict::Valid { probes, .. } => probes.values().find_map(|probe| match probe {
-                NodeVerdict::NoVerdict(no) => Some(no),
-                _ => None,
-            }),
+            Verdict::Valid { probes, .. } => {
+                let open = || {
+                    probes.values().filter_map(|probe| match probe {
+                        NodeVerdict::NoVerdict(no) => Some(no),
+                        _ => None,
+                    })
+                };
+                // A limit says when to go on.
+                open().find(|no| no.reason == Reason::RateLimited).or_else(|| open().next())
+            }
             Verdict::RejectedOnce(no) | Verdict::NoVerdict(no) => Some(no),
             Verdict::Rejected | Verdict::Suspect { .. } => None,
         }

@@ -9,11 +9,18 @@ const SECOND_AFTER_AT_MOST: SignedDuration = SignedDuration::from_secs(15);
 
 /// What is known of a token's past. It belongs to the token, not to a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TokenHistory {
-    /// Whether ClickUp accepted it before.
-    pub good: bool,
-    /// When a good token was rejected, while that awaits confirmation.
-    pub rejected_at: Option<Timestamp>,
+pub enum TokenHistory {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// ClickUp accepted it.
+    Good,
+    /// A good one was rejected then, which awaits confirmation.
+    Suspect(Timestamp),
+    /// A good one was rejected, and could not be asked about again: that stands until the next verdict.
+    RejectedOnce,
+    /// ClickUp rejected it.
+    Dead,
 }
 
 /// What an answer means in the light of the token's past.
@@ -37,32 +44,24 @@ pub enum Judgement<T> {
 impl TokenHistory {
     /// Judges a verdict about the token and remembers it. `spread` in 0..1 keeps many tokens from asking at once.
     pub fn judge<T>(&mut self, verdict: TokenVerdict<T>, now: Timestamp, spread: f64) -> Judgement<T> {
-        match (verdict, self.rejected_at) {
-            (TokenVerdict::Valid(value), _) => {
-                *self = Self { good: true, rejected_at: None };
-                Judgement::Valid(value)
-            }
-            (TokenVerdict::Rejected, None) if self.good => {
-                self.rejected_at = Some(now);
-                Judgement::Suspect { again_at: again_at(now, spread) }
-            }
-            (TokenVerdict::Rejected, Some(first)) if now < first + SECOND_AFTER => {
-                Judgement::Suspect { again_at: again_at(first, spread) }
-            }
-            (TokenVerdict::Rejected, _) => {
-                *self = Self::default();
-                Judgement::Rejected
+        let early = |first: Timestamp| now < first + SECOND_AFTER;
+        let (history, judgement) = match (verdict, *self) {
+            (TokenVerdict::Valid(value), _) => (Self::Good, Judgement::Valid(value)),
+            (TokenVerdict::Rejected, Self::Good) => {
+                (Self::Suspect(now), Judgement::Suspect { again_at: again_at(now, spread) })
             }
             // Asked too early to count as the second time.
-            (TokenVerdict::NoVerdict(_), Some(first)) if now < first + SECOND_AFTER => {
-                Judgement::Suspect { again_at: again_at(first, spread) }
+            (TokenVerdict::Rejected | TokenVerdict::NoVerdict(_), Self::Suspect(first)) if early(first) => {
+                (Self::Suspect(first), Judgement::Suspect { again_at: again_at(first, spread) })
             }
-            (TokenVerdict::NoVerdict(no), Some(_)) => {
-                *self = Self::default();
-                Judgement::RejectedOnce(no)
+            (TokenVerdict::Rejected, _) => (Self::Dead, Judgement::Rejected),
+            (TokenVerdict::NoVerdict(no), Self::Suspect(_) | Self::RejectedOnce) => {
+                (Self::RejectedOnce, Judgement::RejectedOnce(no))
             }
-            (TokenVerdict::NoVerdict(no), None) => Judgement::NoVerdict(no),
-        }
+            (TokenVerdict::NoVerdict(no), history) => (history, Judgement::NoVerdict(no)),
+        };
+        *self = history;
+        judgement
     }
 }
 
@@ -123,7 +122,9 @@ mod tests {
                 vec![
                     (Rejected, 0, second(10)),
                     (no(), 12, Judgement::RejectedOnce(NoVerdict::timed_out())),
+                    (no(), 20, Judgement::RejectedOnce(NoVerdict::timed_out())),
                     (Rejected, 30, Judgement::Rejected),
+                    (no(), 40, Judgement::NoVerdict(NoVerdict::timed_out())),
                 ],
             ),
             (
@@ -133,7 +134,7 @@ mod tests {
             ),
         ];
         for (name, good, steps) in cases {
-            let mut history = TokenHistory { good, rejected_at: None };
+            let mut history = if good { TokenHistory::Good } else { TokenHistory::Unknown };
             for (verdict, second, expected) in steps {
                 assert_eq!(history.judge(verdict, at(second), 0.0), expected, "{name}, at {second}");
             }

@@ -21,6 +21,8 @@ struct World {
     wake: Option<Timestamp>,
     now: Timestamp,
     writes: u32,
+    /// Writes of the status end in a conflict.
+    conflicts: bool,
 }
 
 impl World {
@@ -31,7 +33,16 @@ impl World {
             "spec": all, "status": {"observedGeneration": -1}});
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let session = Session::recall(&serde_json::from_value(object.clone()).unwrap(), now);
-        Self { object, secret: Some((1, 10)), session, check: None, wake: None, now, writes: 0 }
+        Self {
+            object,
+            secret: Some((1, 10)),
+            session,
+            check: None,
+            wake: None,
+            now,
+            writes: 0,
+            conflicts: false,
+        }
     }
 
     fn stored(&self) -> StoredConnection {
@@ -86,13 +97,13 @@ impl World {
         match &stored.spec {
             Err(_) => self.session.void(),
             Ok(spec) => {
-                self.session.notice(&stored, spec, self.now);
+                self.session.notice(&stored, spec, status.as_ref(), self.now);
                 let seen = self.secret.map(|(_, version)| version.to_string());
                 self.session.secret_seen(seen.as_deref(), status.as_ref());
                 loop {
                     match self.session.step(spec, status.as_ref(), self.now) {
                         Step::Settle => break,
-                        Step::ReadToken => {
+                        Step::ReadToken { .. } => {
                             self.session.token_read(self.read(spec.token_type), status.as_ref(), self.now)
                         }
                         Step::Check(request) => {
@@ -110,6 +121,9 @@ impl World {
         }
         let next = self.session.status(&stored, status.as_ref(), OPTIONS, self.now);
         if let Some(next) = next.filter(|n| Some(n) != status.as_ref()) {
+            if self.conflicts {
+                return self;
+            }
             self.object["status"] = serde_json::to_value(&next).unwrap();
             self.writes += 1;
         }
@@ -525,6 +539,63 @@ fn a_grace_that_ends_during_a_check_of_an_edit_waits_for_it() {
     assert!(world.checks());
     world.after(31).pass().ends(down());
     assert_eq!(world.ready(), ("Unknown", "TimedOut"));
+}
+
+#[test]
+fn answers_that_could_not_be_written_do_not_serve_another_demand_or_token() {
+    let mut world = World::new(json!({"defaultWorkspace": {"id": "90"}}));
+    world.pass().conflicts = true;
+    world.ends(valid());
+    world.conflicts = false;
+    world.edit("requiredWorkspaces", json!([{"id": "404"}])).pass();
+    assert!(world.checks() && world.writes == 0, "another demand asks again");
+    world.ends(valid());
+    assert_eq!(world.ready(), ("False", "WorkspaceNotFound"));
+    // The same object, at another version: judged again, nothing asked.
+    let mut world = World::new(json!({"defaultWorkspace": {"id": "90"}}));
+    world.pass().conflicts = true;
+    world.ends(valid());
+    world.conflicts = false;
+    world.edit("displayName", json!("x")).pass();
+    assert_eq!((world.ready(), world.status().observed_generation), (("True", "Verified"), Some(2)));
+    // The Secret was edited in the moment in which the check of the old token ended.
+    let mut world = verified(json!({}));
+    world.sleep().secret(2, 20).ends(Verdict::Rejected);
+    assert_eq!(world.ready(), ("True", "Verified"), "that was about the old one");
+    assert!(world.checks());
+}
+
+#[test]
+fn a_retry_is_not_answered_by_an_older_success() {
+    let mut world = verified(json!({}));
+    world.sleep().ends(down());
+    let failed = world.now;
+    world.sleep();
+    assert!(world.check.as_ref().unwrap().not_before >= failed);
+}
+
+#[test]
+fn only_a_grace_that_runs_is_held_up_by_a_suspension() {
+    let mut world = verified(json!({"outageGracePeriod": "30m"}));
+    world.edit("suspend", json!(true)).pass().after(86_400).edit("suspend", json!(false)).pass().ends(down());
+    let since = world.now;
+    while world.ready().0 == "True" {
+        world.sleep();
+        if world.checks() {
+            world.ends(down());
+        }
+    }
+    assert!(world.now.duration_since(since).as_secs() <= 1801);
+}
+
+#[test]
+fn an_annotation_reads_the_secret_too() {
+    let mut world = verified(json!({}));
+    let stored = world.annotate("x").stored();
+    let spec = stored.spec.as_ref().unwrap();
+    world.session.notice(&stored, spec, stored.status.as_ref(), world.now);
+    let step = world.session.step(spec, stored.status.as_ref(), world.now);
+    assert!(matches!(step, Step::ReadToken { anew: true }), "{step:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! the next point in time. The order of events is free: edits, Secrets and checks come when they come.
 
 use super::{
-    CheckOutcome, Demand, Evaluation, Findings, StatusOptions, TokenProblem, Verdict, schedule,
+    CheckOutcome, Demand, Evaluation, Finding, Findings, StatusOptions, TokenProblem, Verdict, schedule,
     schedule::Phase,
     status::{self, Facts, Touched},
 };
@@ -37,6 +37,16 @@ pub enum TokenReading {
     },
 }
 
+impl TokenReading {
+    /// The Secret's resourceVersion, if there is a Secret.
+    fn version(&self) -> Option<&str> {
+        match self {
+            Self::Found { version, .. } => Some(version),
+            Self::Unavailable { version, .. } => version.as_deref(),
+        }
+    }
+}
+
 /// A check that is to begin.
 #[derive(Clone, Debug)]
 pub struct CheckRequest {
@@ -60,7 +70,10 @@ pub struct CheckRequest {
 #[derive(Debug)]
 pub enum Step {
     /// Read the Secret.
-    ReadToken,
+    ReadToken {
+        /// As it is now, not as the watch saw it last: somebody asks for a check now.
+        anew: bool,
+    },
     /// Begin a check.
     Check(Box<CheckRequest>),
     /// Nothing but the status.
@@ -83,6 +96,7 @@ pub struct Session {
     requested_at: Option<String>,
     due: Timestamp,
     reread_at: Option<Timestamp>,
+    read_anew: bool,
     checking: Option<Checking>,
     outcome: Option<CheckOutcome>,
     failures: u32,
@@ -126,6 +140,7 @@ impl Session {
             requested_at: status.and_then(|s| s.last_handled_reconcile_at.clone()),
             due: now,
             reread_at: None,
+            read_anew: false,
             checking: None,
             outcome: None,
             failures: 0,
@@ -165,7 +180,13 @@ impl Session {
     }
 
     /// Takes in the spec and the annotation.
-    pub fn notice(&mut self, stored: &StoredConnection, spec: &ClickUpConnectionSpec, now: Timestamp) {
+    pub fn notice(
+        &mut self,
+        stored: &StoredConnection,
+        spec: &ClickUpConnectionSpec,
+        status: Option<&ClickUpConnectionStatus>,
+        now: Timestamp,
+    ) {
         let next = Seen {
             generation: stored.generation(),
             demand: Demand::from(spec),
@@ -182,23 +203,37 @@ impl Session {
                 self.reading = None;
             }
         }
-        self.suspend(was_suspended, next.suspend, now);
+        self.suspend(was_suspended, next.suspend, status, now);
         let requested = stored.requested_at();
         if requested.is_some() && requested != self.requested_at.as_deref() {
             self.requested_at = requested.map(Into::into);
             self.wanted = true;
             self.not_before = Some(now);
+            // The Secret may have been edited just before, and the watch of Secrets may be behind.
+            self.reread_at = Some(Timestamp::MIN);
+            self.read_anew = true;
         }
         self.seen = Some(next);
     }
 
-    fn suspend(&mut self, before: bool, after: bool, now: Timestamp) {
+    fn suspend(
+        &mut self,
+        before: bool,
+        after: bool,
+        status: Option<&ClickUpConnectionStatus>,
+        now: Timestamp,
+    ) {
         if after {
             self.suspended_at.get_or_insert(now);
             self.forget_check();
             self.waiting_since = None;
         } else if before {
-            self.paused += self.suspended_at.take().map(|at| now.duration_since(at)).unwrap_or_default();
+            let pause = self.suspended_at.take().map(|at| now.duration_since(at)).unwrap_or_default();
+            // A grace that did not run was not held up.
+            let findings = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default());
+            if findings.get(ConditionType::Reachable).is_some_and(Finding::is_false) {
+                self.paused += pause;
+            }
             self.wanted = true;
             // What happened to the Secret meanwhile has waited too.
             self.reading = None;
@@ -212,13 +247,14 @@ impl Session {
         self.touched = Touched { token: true, demand: true };
         self.reading = None;
         self.wanted = true;
+        self.suspended_at = None;
+        self.paused = SignedDuration::ZERO;
     }
 
     /// Takes in the version of the Secret that the watch saw last; `None` if it saw it go.
     pub fn secret_seen(&mut self, version: Option<&str>, status: Option<&ClickUpConnectionStatus>) {
         let known = match &self.reading {
-            Some(TokenReading::Found { version, .. }) => Some(version.as_str()),
-            Some(TokenReading::Unavailable { version, .. }) => version.as_deref(),
+            Some(reading) => reading.version(),
             None => status.and_then(|s| s.secret_resource_version.as_deref()),
         };
         let stale = match (known, version) {
@@ -240,12 +276,21 @@ impl Session {
         if spec.suspend {
             return Step::Settle;
         }
+        let demand = Demand::from(spec);
+        if self.outcome.as_ref().is_some_and(|o| Some(o.key) != self.key || o.demand != demand) {
+            // It could not be written before an edit made it void.
+            self.outcome = None;
+            self.wanted = true;
+        }
+        if self.outcome.as_ref().is_some_and(|o| o.requested_at == self.requested_at) {
+            // Answers that are still to be written serve an edit too.
+            self.wanted = false;
+        }
         let ask = self.wanted || self.due <= now;
         if self.reread_at.is_some_and(|at| at <= now) || (ask && self.reading.is_none()) {
-            return Step::ReadToken;
+            return Step::ReadToken { anew: self.read_anew };
         }
         let Some(TokenReading::Found { key, token, .. }) = &self.reading else { return Step::Settle };
-        let demand = Demand::from(spec);
         let current =
             |c: &Checking| c.key == *key && c.demand == demand && c.requested_at == self.requested_at;
         if self.checking.as_ref().is_some_and(current) {
@@ -300,6 +345,8 @@ impl Session {
         now: Timestamp,
     ) {
         self.reread_at = None;
+        self.read_anew = false;
+        let known = self.reading.as_ref().map(TokenReading::version);
         match &reading {
             TokenReading::Found { key, version, .. } => {
                 let recalled = status.and_then(|s| s.secret_resource_version.as_deref()) == Some(version);
@@ -313,8 +360,8 @@ impl Session {
                     self.touched.token = true;
                     self.failures = 0;
                 }
-                let reread = self.reading.is_some();
-                self.wanted |= !same || (reread && !ready && self.checking.is_none());
+                let edited = known.is_some_and(|known| known != Some(version));
+                self.wanted |= !same || (edited && !ready && self.checking.is_none());
                 self.key = Some(*key);
             }
             TokenReading::Unavailable { problem, .. } => {
@@ -347,6 +394,8 @@ impl Session {
         match outcome.no_verdict() {
             Some(no) => {
                 self.failures = self.failures.saturating_add(1);
+                // An older answer is no answer to the next try.
+                self.not_before = Some(now);
                 let limited = no.reset_in.filter(|_| no.reason == Reason::RateLimited);
                 self.due =
                     now + limited.unwrap_or_else(|| schedule::backoff(self.failures, interval, self.phase));
@@ -360,7 +409,15 @@ impl Session {
                 self.paused = SignedDuration::ZERO;
             }
         }
+        self.wanted |= outcome.requested_at != self.requested_at;
         self.outcome = Some(outcome);
+    }
+
+    /// The check under way has ended without telling.
+    pub fn check_lost(&mut self, interval: Duration, now: Timestamp) {
+        self.checking = None;
+        self.failures = self.failures.saturating_add(1);
+        self.due = now + schedule::backoff(self.failures, interval, self.phase);
     }
 
     /// The status that follows.
@@ -379,11 +436,7 @@ impl Session {
             previous,
             generation: observed.filter(|_| time_only).unwrap_or(stored.generation()),
             token_type: spec.map_or(TokenType::default(), |s| s.token_type),
-            secret_version: match &self.reading {
-                Some(TokenReading::Found { version, .. }) => Some(version),
-                Some(TokenReading::Unavailable { version, .. }) => version.as_deref(),
-                None => None,
-            },
+            secret_version: self.reading.as_ref().and_then(TokenReading::version),
             requested_at: self
                 .outcome
                 .as_ref()

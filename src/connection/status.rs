@@ -140,7 +140,9 @@ impl<'a> Draft<'a> {
         ] {
             self.carry(condition, !touched);
         }
-        if token || demand {
+        if token {
+            self.clear_identity();
+        } else if demand {
             self.status.default_workspace = None;
         }
         let ready = self
@@ -247,11 +249,11 @@ impl<'a> Draft<'a> {
         let resolution = resolve(&outcome.demand, &identity.workspaces);
         match resolution.judge(probes) {
             Ok(finding) => self.findings.set(WorkspacesResolved, finding),
-            Err(no) => {
+            Err(first) => {
+                let no = outcome.no_verdict().cloned().unwrap_or(first);
                 self.unreachable(&no);
-                let open =
-                    self.findings.get(WorkspacesResolved).is_none_or(|f| f.reason == Reason::NotChecked);
-                if open {
+                let open = self.findings.get(WorkspacesResolved);
+                if open.is_none_or(|f| !f.is_true() && !f.is_false()) {
                     self.findings.set(WorkspacesResolved, Finding::unknown(no.reason, no.message));
                 }
             }

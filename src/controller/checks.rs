@@ -20,7 +20,10 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{
+        Semaphore, mpsc,
+        oneshot::{self, error::TryRecvError},
+    },
     time::{Instant, timeout_at},
 };
 use tokio_util::task::{AbortOnDropHandle, TaskTracker, task_tracker::TaskTrackerToken};
@@ -42,17 +45,48 @@ pub(super) struct Checks {
 
 /// A check under way, or ended and not yet acknowledged. Dropping it ends it.
 pub(super) struct RunningCheck {
-    outcome: oneshot::Receiver<CheckOutcome>,
+    outcome: oneshot::Receiver<(CheckOutcome, TaskTrackerToken)>,
     since: Arc<OnceLock<Timestamp>>,
-    _task: AbortOnDropHandle<()>,
     /// Keeps a shutdown waiting until the outcome is written.
-    _pending: TaskTrackerToken,
+    pending: Option<TaskTrackerToken>,
+    _task: AbortOnDropHandle<()>,
+}
+
+/// A check ended without an outcome.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lost;
+
+/// Tells that a check has ended, however it ended.
+struct TellOnDrop {
+    connection: Option<ConnectionRef>,
+    ended: mpsc::UnboundedSender<ConnectionRef>,
+}
+
+impl Drop for TellOnDrop {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // Nobody listens only when the process is about to end.
+            let _ = self.ended.send(connection);
+        }
+    }
 }
 
 impl RunningCheck {
     /// The outcome, once there is one.
-    pub(super) fn outcome(&mut self) -> Option<CheckOutcome> {
-        self.outcome.try_recv().ok()
+    ///
+    /// # Errors
+    /// None will come: the check died, or the process ends.
+    pub(super) fn outcome(&mut self) -> Result<Option<CheckOutcome>, Lost> {
+        match self.outcome.try_recv() {
+            Ok((outcome, pending)) => {
+                self.pending = Some(pending);
+                Ok(Some(outcome))
+            }
+            Err(TryRecvError::Empty) => Ok(None),
+            // Once it was taken out, nothing more is expected.
+            Err(TryRecvError::Closed) if self.pending.is_some() => Ok(None),
+            Err(TryRecvError::Closed) => Err(Lost),
+        }
     }
 
     /// Since when it puts its questions; before that it waits for a place.
@@ -100,22 +134,26 @@ impl Checks {
         let (asker, slots, ended) = (self.asker.clone(), self.slots.clone(), self.ended.clone());
         let since = Arc::new(OnceLock::new());
         let began = since.clone();
+        let tracker = self.tracker.clone();
         let task = self.tracker.spawn(async move {
+            // Told also when the task dies; declared first, it is told last.
+            let _told = TellOnDrop { connection: Some(connection), ended };
+            // Moved in: a receiver that finds the sender gone knows that no outcome comes.
+            let sender = sender;
             // Waiting for a place does not count against the timeout.
             let Ok(_slot) = slots.acquire_owned().await else { return };
+            let pending = tracker.token();
             let _ = began.set(Timestamp::now());
             let outcome = asker.check(&state, request).await;
             asker.metrics.check_ended(&outcome);
-            if sender.send(outcome).is_ok() {
-                // Nobody listens only when the process is about to end.
-                let _ = ended.send(connection);
-            }
+            let _ = sender.send((outcome, pending));
         });
-        RunningCheck { outcome, since, _task: AbortOnDropHandle::new(task), _pending: self.tracker.token() }
+        RunningCheck { outcome, since, pending: None, _task: AbortOnDropHandle::new(task) }
     }
 
-    /// Waits until every check has ended and its outcome was written.
+    /// Begins no more checks, and waits until every one under way has ended and its outcome was written.
     pub(super) async fn drained(&self) {
+        self.slots.close();
         self.tracker.close();
         self.tracker.wait().await;
     }

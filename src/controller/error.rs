@@ -95,14 +95,22 @@ impl ApiError {
 
 impl From<kube::Error> for ApiError {
     fn from(error: kube::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&kube::Error> for ApiError {
+    fn from(error: &kube::Error) -> Self {
         match error {
-            kube::Error::Api(status) => {
-                Self::Status { code: status.code, reason: status.reason, message: status.message }
-            }
+            kube::Error::Api(status) => Self::Status {
+                code: status.code,
+                reason: status.reason.clone(),
+                message: status.message.clone(),
+            },
             kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Self::Undecodable,
-            kube::Error::HyperError(e) => Self::Transport(with_causes(&e)),
+            kube::Error::HyperError(e) => Self::Transport(with_causes(e)),
             kube::Error::Service(e) => Self::Transport(with_causes(e.as_ref())),
-            kube::Error::Auth(e) => Self::Transport(with_causes(&e)),
+            kube::Error::Auth(e) => Self::Transport(with_causes(e)),
             _ => Self::Transport("the request could not be made".to_owned()),
         }
     }

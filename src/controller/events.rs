@@ -57,9 +57,10 @@ impl Transitions {
             let state = |c: &Condition| (c.status.clone(), c.reason.clone());
             (before.map(state) != Some(state(now))).then_some((before, now))
         };
+        let first = before.and_then(|s| s.observed_generation).is_none_or(|observed| observed < 0);
         if let Some((before, now)) = change(ConditionType::Ready) {
             log(stored, before, now, "connection changed");
-            if is_news(before, now) && self.queue.try_send((event(now), stored.object_ref(&()))).is_err() {
+            if is_news(first, now) && self.queue.try_send((event(now), stored.object_ref(&()))).is_err() {
                 self.metrics.event("dropped");
             }
         } else if let Some((before, now)) = change(ConditionType::Reachable) {
@@ -82,10 +83,8 @@ fn log(stored: &StoredConnection, before: Option<&Condition>, now: &Condition, w
 }
 
 /// That a first check is under way, and that it succeeds, is no news: the status says it.
-fn is_news(before: Option<&Condition>, now: &Condition) -> bool {
-    let checking = <&str>::from(Reason::Checking);
-    let first = before.is_none_or(|c| c.reason == checking);
-    now.reason != checking && !(first && now.status == "True")
+fn is_news(first: bool, now: &Condition) -> bool {
+    now.reason != <&str>::from(Reason::Checking) && !(first && now.status == "True")
 }
 
 fn event(ready: &Condition) -> Event {

@@ -73,15 +73,9 @@ impl SecretIndex {
         }
     }
 
-    /// Takes in that a complete list has been seen: what was not in it is gone.
-    pub(super) fn saw_all(&mut self, listed: &HashSet<SecretRef>) -> Vec<ConnectionRef> {
-        let gone: Vec<_> = self.secrets.keys().filter(|s| !listed.contains(*s)).cloned().collect();
-        gone.iter().flat_map(|secret| self.saw(secret, Seen::Gone)).collect()
-    }
-
-    /// Whether any connection refers to this Secret.
-    pub(super) fn is_referred_to(&self, secret: &SecretRef) -> bool {
-        self.secrets.contains_key(secret)
+    /// The Secrets that connections refer to now. Of these, those that a list begun now does not have are gone.
+    pub(super) fn referred_to(&self) -> HashSet<SecretRef> {
+        self.secrets.keys().cloned().collect()
     }
 
     /// What was seen last of the Secret that a connection refers to.
@@ -116,7 +110,7 @@ mod tests {
 
         index.refer(connection("a"), secret("t"));
         assert_eq!(index.saw(&secret("s"), Seen::Gone), [connection("b")]);
-        assert_eq!(index.saw_all(&HashSet::from([secret("s")])), [connection("c"), connection("a")]);
+        assert_eq!(index.referred_to(), HashSet::from([secret("s"), secret("t")]));
 
         index.retain(|c| *c == connection("c"));
         assert_eq!(index.connections.len(), 1);

@@ -3,7 +3,7 @@
 
 use super::{
     ConnectionRef, ReconcileError,
-    checks::{Checks, RunningCheck},
+    checks::{Checks, Lost, RunningCheck},
     events::Transitions,
     index::{SecretIndex, SecretRef, Seen},
     registry::{Entry, Memory, Registry, Written},
@@ -30,7 +30,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
 use tracing::{info, warn};
 
 /// The deadline of a pass: a read and two writes, each under its own.
@@ -48,6 +51,8 @@ pub(super) struct Context {
     pub(super) status: StatusOptions,
     /// Set when the process is about to end: nothing new is begun.
     pub(super) draining: AtomicBool,
+    /// Asks for a pass.
+    pub(super) wake: mpsc::UnboundedSender<ConnectionRef>,
     /// Whether the watch has shown every connection once. (A store's own `wait_until_ready` wakes one waiter only, and the
     /// controller is one.)
     pub(super) listed: watch::Sender<bool>,
@@ -67,10 +72,12 @@ pub(super) async fn reconcile(
     stored: Arc<StoredConnection>,
     context: Arc<Context>,
 ) -> Result<Action, FailedPass> {
-    let entry = context.registry.entry(&stored, Timestamp::now());
+    // Deleted between the call of this pass and its begin.
+    let Some(entry) = context.registry.entry(&stored) else { return Ok(Action::await_change()) };
     let mut memory = entry.memory.lock().await;
     let passed = timeout(DEADLINE, pass(&stored, &mut memory, &context)).await;
     let passed = passed.unwrap_or(Err(ReconcileError::Deadline(DEADLINE)));
+    context.registry.passed(Timestamp::now());
     match passed {
         Ok(wake) => {
             memory.failures = 0;
@@ -159,7 +166,7 @@ async fn observe(
     context: &Context,
 ) -> Result<(), ReconcileError> {
     let Memory { session, check, token, .. } = memory;
-    session.notice(stored, spec, Timestamp::now());
+    session.notice(stored, spec, status, Timestamp::now());
     let connection = connection_ref(&stored.metadata);
     let seen = lock(&context.index).seen(&connection).cloned();
     let seen = seen.as_ref().map(|seen| match seen {
@@ -172,14 +179,16 @@ async fn observe(
     if let Some(since) = check.as_ref().and_then(RunningCheck::since) {
         session.check_runs(since);
     }
-    if let Some(outcome) = check.as_mut().and_then(|c| c.outcome()) {
-        session.check_ended(outcome, spec);
+    match check.as_mut().map_or(Ok(None), RunningCheck::outcome) {
+        Ok(Some(outcome)) => session.check_ended(outcome, spec),
+        Ok(None) => {}
+        Err(Lost) => session.check_lost(spec.interval, Timestamp::now()),
     }
     loop {
         match session.step(spec, status, Timestamp::now()) {
             Step::Settle => break,
             _ if context.draining.load(Ordering::Relaxed) => break,
-            Step::ReadToken => {
+            Step::ReadToken { anew } => {
                 let namespace = stored.metadata.namespace.as_deref().unwrap_or_default();
                 let (source, kind) = (&spec.token_secret_ref, spec.token_type);
                 let reading = secrets::read_token(
@@ -188,7 +197,7 @@ async fn observe(
                     namespace,
                     source,
                     kind,
-                    seen.flatten(),
+                    seen.flatten().filter(|_| !anew),
                 );
                 let reading = reading.await.map_err(ReconcileError::ReadSecret)?;
                 session.token_read(reading, status, Timestamp::now());
@@ -223,7 +232,8 @@ async fn settle(
         context.metrics.status("unchanged");
         return Ok(status);
     }
-    let written = status_writer::write(&context.client, stored, version.as_deref(), &next).await;
+    let written =
+        status_writer::write(&context.client, stored, version.as_deref(), status.as_ref(), &next).await;
     context.metrics.status(if written.is_ok() { "written" } else { "failed" });
     if let Some(made) = written? {
         context.transitions.tell(stored, status.as_ref(), &next);
@@ -247,6 +257,7 @@ fn action(wake: Option<Timestamp>) -> Action {
 pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>, store: &Store<StoredConnection>) {
     match event {
         Event::Apply(stored) | Event::InitApply(stored) => {
+            context.registry.see(stored, Timestamp::now());
             let connection = connection_ref(&stored.metadata);
             let secret = stored.spec.as_ref().ok().and_then(|spec| {
                 let namespace = stored.metadata.namespace.clone()?;
@@ -268,6 +279,10 @@ pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>, store:
             lock(&context.index).retain(|connection| store.get(connection).is_some());
             if context.listed.send_replace(true) {
                 info!("the watch of ClickUpConnections has shown them all again");
+                // A pass that ran during the list saw what was there before it.
+                for stored in store.state() {
+                    let _ = context.wake.send(connection_ref(&stored.metadata));
+                }
             }
         }
     }

@@ -21,6 +21,8 @@ use std::{
 #[derive(Default)]
 pub(super) struct Registry {
     entries: Mutex<HashMap<String, Arc<Entry>>>,
+    /// When a pass ended last, be it in an error.
+    passed_at: AtomicI64,
 }
 
 /// One connection.
@@ -48,8 +50,8 @@ pub(super) struct Written {
 }
 
 impl Registry {
-    /// The memory of a connection; of one not seen before, what its status says.
-    pub(super) fn entry(&self, stored: &StoredConnection, now: Timestamp) -> Arc<Entry> {
+    /// Takes in a connection; of one not seen before, what its status says. Its first pass is due.
+    pub(super) fn see(&self, stored: &StoredConnection, now: Timestamp) {
         let uid = stored.metadata.uid.clone().unwrap_or_default();
         let fresh = || {
             let memory = Memory {
@@ -59,9 +61,22 @@ impl Registry {
                 written: None,
                 failures: 0,
             };
-            Arc::new(Entry { memory: tokio::sync::Mutex::new(memory), due_at: AtomicI64::new(i64::MAX) })
+            Arc::new(Entry {
+                memory: tokio::sync::Mutex::new(memory),
+                due_at: AtomicI64::new(now.as_millisecond()),
+            })
         };
-        lock(&self.entries).entry(uid).or_insert_with(fresh).clone()
+        lock(&self.entries).entry(uid).or_insert_with(fresh);
+    }
+
+    /// The memory of a connection, until it is forgotten.
+    pub(super) fn entry(&self, stored: &StoredConnection) -> Option<Arc<Entry>> {
+        lock(&self.entries).get(stored.metadata.uid.as_deref().unwrap_or_default()).cloned()
+    }
+
+    /// A pass has ended.
+    pub(super) fn passed(&self, now: Timestamp) {
+        self.passed_at.store(now.as_millisecond(), Ordering::Relaxed);
     }
 
     /// Forgets a connection.
@@ -74,11 +89,12 @@ impl Registry {
         lock(&self.entries).retain(|uid, _| is_there(uid));
     }
 
-    /// How much the connection that is latest is late: the age of the oldest pass that is due and has not ended.
+    /// For how long there is work that is due, and no pass ends. An API server that fails every pass is no fault of ours.
     pub(super) fn lag(&self, now: Timestamp) -> SignedDuration {
         let oldest =
             lock(&self.entries).values().map(|e| e.due_at.load(Ordering::Relaxed)).min().unwrap_or(i64::MAX);
-        Timestamp::from_millisecond(oldest)
+        let since = oldest.max(self.passed_at.load(Ordering::Relaxed));
+        Timestamp::from_millisecond(since)
             .map_or(SignedDuration::ZERO, |due| now.duration_since(due).max(SignedDuration::ZERO))
     }
 }

@@ -18,11 +18,7 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use kube::{
     Api, Client,
-    runtime::{
-        Controller, WatchStreamExt,
-        controller::{self, Error as ControllerError},
-        reflector, watcher,
-    },
+    runtime::{Controller, WatchStreamExt, controller, reflector, watcher},
 };
 use std::{
     sync::{
@@ -85,6 +81,7 @@ pub async fn run(
         metrics: metrics.clone(),
         status: options.status,
         draining: AtomicBool::new(false),
+        wake: wake.clone(),
         listed: watch::Sender::new(false),
     });
 
@@ -125,14 +122,8 @@ pub async fn run(
         .reconcile_on(woken)
         .graceful_shutdown_on(drained.clone().cancelled_owned())
         .run(|stored, context| Box::pin(reconcile::reconcile(stored, context)), reconcile::retry, context)
-        .for_each(|pass| async {
-            if let Err(ControllerError::QueueError(error)) = pass {
-                warn!(
-                    error = secrets::watch_error(error),
-                    "the watch of ClickUpConnections fails: it is tried again"
-                );
-            }
-        });
+        // What fails is logged where it fails.
+        .for_each(|_| std::future::ready(()));
     let over = async {
         drained.cancelled().await;
         tokio::time::sleep(LAST_PASSES).await;
@@ -158,13 +149,20 @@ fn connections(
     writer: reflector::store::Writer<StoredConnection>,
 ) -> impl futures::Stream<Item = Result<StoredConnection, watcher::Error>> + Send + 'static {
     let api: Api<StoredConnection> = Api::all(client.clone());
+    let mut failing = false;
     watcher(api, watcher::Config::default().streaming_lists())
         .default_backoff()
         .reflect(writer)
-        .inspect(move |event| {
-            if let Ok(event) = event {
+        .inspect(move |event| match event {
+            Ok(event) => {
+                failing = false;
                 reconcile::take_in(&context, event, &store);
             }
+            Err(error) if !std::mem::replace(&mut failing, true) => {
+                let error = secrets::watch_error(error);
+                warn!(error, "the watch of ClickUpConnections fails: it is tried again");
+            }
+            Err(_) => {}
         })
         .applied_objects()
 }

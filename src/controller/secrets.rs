@@ -109,19 +109,17 @@ pub(super) async fn watch_versions(
     // A streamed list arrives one by one: ten thousand Secrets are never held at once.
     let events = watcher(api, watcher::Config::default().streaming_lists()).default_backoff();
     pin_mut!(events);
-    let mut listed = HashSet::new();
+    let mut missing = HashSet::new();
     let mut failing = false;
     while let Some(event) = events.next().await {
         let concerned = match event {
             Ok(watcher::Event::Init) => {
-                listed.clear();
+                missing = lock(&index).referred_to();
                 Vec::new()
             }
             Ok(watcher::Event::InitApply(secret)) => match place(&secret) {
                 Some((place, version)) => {
-                    if lock(&index).is_referred_to(&place) {
-                        listed.insert(place.clone());
-                    }
+                    missing.remove(&place);
                     lock(&index).saw(&place, Seen::Version(version))
                 }
                 None => Vec::new(),
@@ -131,7 +129,8 @@ pub(super) async fn watch_versions(
                 if std::mem::take(&mut failing) {
                     info!("the watch of Secrets works again");
                 }
-                lock(&index).saw_all(&std::mem::take(&mut listed))
+                let mut index = lock(&index);
+                std::mem::take(&mut missing).iter().flat_map(|place| index.saw(place, Seen::Gone)).collect()
             }
             Ok(watcher::Event::Apply(secret)) => match place(&secret) {
                 Some((place, version)) => lock(&index).saw(&place, Seen::Version(version)),
@@ -144,7 +143,7 @@ pub(super) async fn watch_versions(
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
                     warn!(
-                        error = watch_error(error),
+                        error = watch_error(&error),
                         "the watch of Secrets fails, edits of Secrets are noticed late: it is tried again"
                     );
                 }
@@ -166,7 +165,7 @@ fn place(secret: &PartialObjectMeta<Secret>) -> Option<(SecretRef, String)> {
 }
 
 /// What a watch's error says, without quoting what the API server sent.
-pub(super) fn watch_error(error: watcher::Error) -> String {
+pub(super) fn watch_error(error: &watcher::Error) -> String {
     use watcher::Error::*;
     match error {
         InitialListFailed(error) => format!("cannot list: {}", ApiError::from(error)),

@@ -1,7 +1,7 @@
 //! Writes a status: server-side apply, one field manager, and only over the version that it was computed from.
 
 use super::{ApiError, MANAGER, ReconcileError};
-use crate::api::{ClickUpConnectionStatus, StoredConnection};
+use crate::api::{ClickUpConnectionStatus, Reason, StoredConnection};
 use kube::{
     Client, Resource,
     api::{PartialObjectMeta, Patch, PatchParams},
@@ -21,12 +21,24 @@ pub(super) async fn write(
     client: &Client,
     stored: &StoredConnection,
     over: Option<&str>,
+    before: Option<&ClickUpConnectionStatus>,
     status: &ClickUpConnectionStatus,
 ) -> Result<Option<String>, ReconcileError> {
     let meta = &stored.metadata;
     let (name, namespace) =
         (meta.name.as_deref().unwrap_or_default(), meta.namespace.as_deref().unwrap_or_default());
     let request = Request::new(StoredConnection::url_path(&(), Some(namespace)));
+    let merge = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let mut over = over.map(str::to_owned);
+    if stored.spec.is_ok() && before.is_some_and(was_invalid) {
+        // What may have been merged is not ours to apply away.
+        let clear =
+            Patch::Merge(json!({"metadata": {"resourceVersion": over}, "status": {"conditions": null}}));
+        match written(patch(client, &request, name, &merge, &clear).await)? {
+            Some(version) => over = Some(version),
+            None => return Ok(None),
+        }
+    }
     // The uid is not checked on /status, a stale resourceVersion is.
     let apply = Patch::Apply(json!({
         "apiVersion": StoredConnection::api_version(&()),
@@ -35,17 +47,25 @@ pub(super) async fn write(
         "status": status,
     }));
     let applied = patch(client, &request, name, &PatchParams::apply(MANAGER).force(), &apply).await;
-    let written = match applied {
+    written(match applied {
         // What the API server itself cannot decode, it cannot apply to.
         Err(error) if stored.spec.is_err() && !matches!(error.code(), None | Some(404 | 409)) => {
-            let merge =
-                Patch::Merge(json!({"metadata": {"resourceVersion": over}, "status": replacing(status)}));
-            let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-            patch(client, &request, name, &params, &merge).await
+            let replace = json!({"metadata": {"resourceVersion": over}, "status": replacing(status)});
+            patch(client, &request, name, &merge, &Patch::Merge(replace)).await
         }
         other => other,
-    };
-    match written {
+    })
+}
+
+fn was_invalid(status: &ClickUpConnectionStatus) -> bool {
+    status.conditions.iter().any(|c| c.reason == <&str>::from(Reason::InvalidSpec))
+}
+
+/// The version made; `None` if the object is gone.
+fn written(
+    patched: Result<PartialObjectMeta<StoredConnection>, ApiError>,
+) -> Result<Option<String>, ReconcileError> {
+    match patched {
         Ok(object) => Ok(object.metadata.resource_version),
         Err(error) if error.code() == Some(404) => Ok(None),
         Err(error) if error.code() == Some(409) => Err(ReconcileError::Conflict),

@@ -79,13 +79,17 @@ impl TokenStates {
     pub(super) fn of(&self, key: TokenKey, good_before: bool) -> Arc<Mutex<TokenState>> {
         let mut states = lock(&self.states);
         if let Some(state) = states.get(&key).and_then(Weak::upgrade) {
-            return state;
+            let history = &mut lock(&state).history;
+            if good_before && *history == TokenHistory::Unknown {
+                *history = TokenHistory::Good;
+            }
+            return state.clone();
         }
         if states.len() == states.capacity() {
             // Before the map would grow, those that nobody uses any more make room.
             states.retain(|_, state| state.strong_count() > 0);
         }
-        let history = TokenHistory { good: good_before, rejected_at: None };
+        let history = if good_before { TokenHistory::Good } else { TokenHistory::Unknown };
         let state = Arc::new(Mutex::new(TokenState { history, ..TokenState::default() }));
         states.insert(key, Arc::downgrade(&state));
         state
@@ -118,7 +122,13 @@ mod tests {
             drop(states.of(key(n), false));
         }
         assert!(lock(&states.states).len() < 100, "unused entries make room");
-        assert!(lock(&states.of(key(0), false)).history.good, "a used one stays");
+        assert_eq!(lock(&states.of(key(0), false)).history, TokenHistory::Good, "a used one stays");
+        let new = states.of(key(1), false);
+        states.of(key(1), true);
+        assert_eq!(lock(&new).history, TokenHistory::Good, "who comes first decides nothing");
+        lock(&new).history = TokenHistory::Dead;
+        states.of(key(1), true);
+        assert_eq!(lock(&new).history, TokenHistory::Dead, "what this process was told counts more");
     }
 
     #[test]
