@@ -308,7 +308,12 @@ impl Asker {
 /// A verdict that may be that the limit is used up.
 trait Limited {
     fn of(no: NoVerdict) -> Self;
-    fn limited(&self) -> Option<NoVerdict>;
+
+    fn no_verdict(&self) -> Option<&NoVerdict>;
+
+    fn limited(&self) -> Option<NoVerdict> {
+        self.no_verdict().filter(|no| no.reason == Reason::RateLimited).cloned()
+    }
 }
 
 impl<T> Limited for TokenVerdict<T> {
@@ -316,11 +321,8 @@ impl<T> Limited for TokenVerdict<T> {
         Self::NoVerdict(no)
     }
 
-    fn limited(&self) -> Option<NoVerdict> {
-        match self {
-            Self::NoVerdict(no) if no.reason == Reason::RateLimited => Some(no.clone()),
-            _ => None,
-        }
+    fn no_verdict(&self) -> Option<&NoVerdict> {
+        if let Self::NoVerdict(no) = self { Some(no) } else { None }
     }
 }
 
@@ -329,10 +331,7 @@ impl Limited for NodeVerdict {
         Self::NoVerdict(no)
     }
 
-    fn limited(&self) -> Option<NoVerdict> {
-        match self {
-            Self::NoVerdict(no) if no.reason == Reason::RateLimited => Some(no.clone()),
-            _ => None,
-        }
+    fn no_verdict(&self) -> Option<&NoVerdict> {
+        if let Self::NoVerdict(no) = self { Some(no) } else { None }
     }
 }

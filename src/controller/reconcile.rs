@@ -237,7 +237,7 @@ async fn settle(
     context.metrics.status(if written.is_ok() { "written" } else { "failed" });
     if let Some(made) = written? {
         context.transitions.tell(stored, status.as_ref(), &next);
-        memory.written = Some(Written { version: made, status: next.clone() });
+        memory.written = Some(Box::new(Written { version: made, status: next.clone() }));
     }
     Ok(Some(next))
 }

@@ -38,7 +38,7 @@ pub(super) struct Memory {
     pub(super) check: Option<RunningCheck>,
     /// Keeps what is known of the token for as long as the connection holds it.
     pub(super) token: Option<State>,
-    pub(super) written: Option<Written>,
+    pub(super) written: Option<Box<Written>>,
     pub(super) failures: u32,
 }
 
