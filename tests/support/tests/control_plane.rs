@@ -77,23 +77,13 @@ fn it_outlives_the_runtime_that_started_it() {
     });
 }
 
-/// The other process of the next test.
-#[tokio::test]
-#[ignore = "runs until it is killed"]
-async fn hold_a_control_plane() {
-    let control_plane = ControlPlane::start(Options::default()).await.unwrap();
-    let (apiserver, etcd) = (control_plane.apiserver().pid(), control_plane.etcd().pid());
-    println!("HELD {apiserver} {etcd} {}", control_plane.scratch().path().display());
-    std::future::pending::<()>().await;
-}
-
 #[tokio::test]
 async fn killing_its_owner_ends_it() {
     for signal in ["KILL", "INT"] {
         let output =
             std::env::temp_dir().join(format!("clickup-operator-held-{}-{signal}", std::process::id()));
-        let owner = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "hold_a_control_plane", "--ignored", "--nocapture"])
+        let owner = Command::new(env!("CARGO_BIN_EXE_control-plane"))
+            .arg("hold")
             .stdout(std::fs::File::create(&output).unwrap())
             .stderr(Stdio::null())
             .stdin(Stdio::null())

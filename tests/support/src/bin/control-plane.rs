@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use test_support::control_plane::assets::Assets;
+use test_support::control_plane::{ControlPlane, Options, assets::Assets};
 use test_support::terminal::explain;
 
 /// The Kubernetes API server of the tests.
@@ -17,19 +17,34 @@ struct Arguments {
 enum Command {
     /// Builds kube-apiserver, etcd and kubectl, unless they are there, and prints the directory that holds them.
     Build,
+    /// Starts a control plane, prints the pids of kube-apiserver and etcd and their directory, and keeps it until killed.
+    Hold,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Arguments { command: Command::Build } = Arguments::parse();
-    match Assets::find_or_build().await {
-        Ok(assets) => {
-            println!("{}", assets.directory.display());
-            ExitCode::SUCCESS
-        }
+    let Arguments { command } = Arguments::parse();
+    let ended: Result<(), Box<dyn std::error::Error>> = match command {
+        Command::Build => build().await,
+        Command::Hold => hold().await,
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            explain("control-plane", &error);
+            explain("control-plane", error.as_ref());
             ExitCode::FAILURE
         }
     }
+}
+
+async fn build() -> Result<(), Box<dyn std::error::Error>> {
+    println!("{}", Assets::find_or_build().await?.directory.display());
+    Ok(())
+}
+
+async fn hold() -> Result<(), Box<dyn std::error::Error>> {
+    let control_plane = ControlPlane::start(Options::default()).await?;
+    let (apiserver, etcd) = (control_plane.apiserver().pid(), control_plane.etcd().pid());
+    println!("HELD {apiserver} {etcd} {}", control_plane.scratch().path().display());
+    std::future::pending().await
 }
