@@ -14,7 +14,7 @@ use crate::{
     connection::StatusOptions,
     observe::{Health, Metrics},
 };
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use kube::{
     Api, Client,
@@ -149,6 +149,7 @@ fn connections(
     writer: reflector::store::Writer<StoredConnection>,
 ) -> impl futures::Stream<Item = Result<StoredConnection, watcher::Error>> + Send + 'static {
     let api: Api<StoredConnection> = Api::all(client.clone());
+    let known = context.clone();
     let mut failing = false;
     watcher(api, watcher::Config::default().streaming_lists())
         .default_backoff()
@@ -165,6 +166,7 @@ fn connections(
             Err(_) => {}
         })
         .applied_objects()
+        .try_filter(move |stored| std::future::ready(!known.registry.is_echo(stored)))
 }
 
 /// Once the end is asked for, begins nothing new, and lets checks end and be written.
