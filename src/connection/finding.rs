@@ -1,6 +1,6 @@
 //! One condition's content, without the times and generations that the stored form adds.
 
-use crate::api::{ConditionStatus, ConditionType, Reason};
+use crate::api::{ClickUpConnectionStatus, ConditionStatus, ConditionType, Reason};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -82,6 +82,11 @@ impl Findings {
             Some((type_, Finding { status: status(&c.status), reason, message: c.message.clone() }))
         });
         Self(known.collect())
+    }
+
+    /// Reads a stored status, if there is one.
+    pub fn stored(status: Option<&ClickUpConnectionStatus>) -> Self {
+        status.map(|status| Self::of(&status.conditions)).unwrap_or_default()
     }
 
     /// The finding about a condition, if there is one.

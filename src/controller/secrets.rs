@@ -117,7 +117,7 @@ pub(super) async fn watch_versions(
                 missing = lock(&index).referred_to();
                 Vec::new()
             }
-            Ok(watcher::Event::InitApply(secret)) => match place(&secret) {
+            Ok(watcher::Event::InitApply(secret) | watcher::Event::Apply(secret)) => match place(&secret) {
                 Some((place, version)) => {
                     missing.remove(&place);
                     lock(&index).saw(&place, Seen::Version(version))
@@ -132,10 +132,6 @@ pub(super) async fn watch_versions(
                 let mut index = lock(&index);
                 std::mem::take(&mut missing).iter().flat_map(|place| index.saw(place, Seen::Gone)).collect()
             }
-            Ok(watcher::Event::Apply(secret)) => match place(&secret) {
-                Some((place, version)) => lock(&index).saw(&place, Seen::Version(version)),
-                None => Vec::new(),
-            },
             Ok(watcher::Event::Delete(secret)) => match place(&secret) {
                 Some((place, _)) => lock(&index).saw(&place, Seen::Gone),
                 None => Vec::new(),

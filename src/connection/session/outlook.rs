@@ -48,7 +48,7 @@ impl Session {
         if !ask || self.outcome.is_some() {
             return Step::Settle;
         }
-        let findings = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default());
+        let findings = Findings::stored(status);
         // An answer that is on its way, or came a moment ago, does for everybody but who asked for a new one.
         let recent = spec.interval.signed().min(SignedDuration::from_mins(2)) / 2;
         Step::Check(Box::new(CheckRequest {
@@ -125,7 +125,7 @@ impl Session {
 
     /// Whether no verdict about the token at hand stands.
     fn is_first(&self, previous: Option<&ClickUpConnectionStatus>) -> bool {
-        let findings = Findings::of(previous.map(|p| p.conditions.as_slice()).unwrap_or_default());
+        let findings = Findings::stored(previous);
         let judged = findings.get(ConditionType::Ready).is_some_and(|r| r.reason != Reason::Checking);
         let found = matches!(self.reading, Some(TokenReading::Found { .. }));
         found && (self.touched.token || !judged || !findings.holds(ConditionType::TokenAvailable))
@@ -150,8 +150,7 @@ impl Session {
             None => queued.then_some(now + schedule::ANNOUNCE_AFTER),
             Some(at) => Some(at).filter(|at| *at > now),
         };
-        let ready = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default())
-            .holds(ConditionType::Ready);
+        let ready = Findings::stored(status).holds(ConditionType::Ready);
         let lapse = status
             .filter(|_| ready && self.attempted && self.touched == Touched::default())
             .and_then(|s| status::grace_ends(s, spec.outage_grace_period, self.paused));

@@ -61,7 +61,7 @@ impl Session {
         } else if before {
             let pause = self.suspended_at.take().map(|at| now.duration_since(at)).unwrap_or_default();
             // A grace that did not run was not held up.
-            let findings = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default());
+            let findings = Findings::stored(status);
             if findings.get(ConditionType::Reachable).is_some_and(Finding::is_false) {
                 self.paused += pause;
             }
@@ -137,8 +137,7 @@ impl Session {
                     Some(known) => known == *key,
                     None => recalled && !self.touched.token,
                 };
-                let ready = Findings::of(status.map(|s| s.conditions.as_slice()).unwrap_or_default())
-                    .holds(ConditionType::Ready);
+                let ready = Findings::stored(status).holds(ConditionType::Ready);
                 if !same {
                     self.touched.token = true;
                     self.failures = 0;

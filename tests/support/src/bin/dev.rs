@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use test_support::stack::{Stack, StackOptions};
+use test_support::terminal::explain;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs a Kubernetes API server, a simulated ClickUp and the operator until Ctrl-C, and prints where they are.
@@ -32,9 +33,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("dev: {error}");
-            let causes = std::iter::successors(error.source(), |&cause| cause.source());
-            causes.for_each(|cause| eprintln!("  because: {cause}"));
+            explain("dev", error.as_ref());
             ExitCode::FAILURE
         }
     }
