@@ -1,7 +1,9 @@
 //! One request to ClickUp, from the header to what is sent back.
 
+mod channels;
 mod content;
 mod members;
+mod nodes;
 mod reply;
 mod route;
 mod views;
@@ -55,7 +57,7 @@ fn reply(shared: &Shared, request: &Parts, path: &str, caller: &Caller, effect: 
     let mut reply = match &effect.answer {
         Some(answer) => Reply::fault(answer),
         None if caller.standing.over => Reply::rate_limited(),
-        None => route::route(&shared.world(), caller, &request.method, path, request.uri.query()),
+        None => route::route(&shared.world(), caller, request, path),
     };
     reply.stamp(&caller.standing);
     effect.headers.iter().for_each(|edits| reply.edit(edits));

@@ -1,5 +1,7 @@
 //! A typed client of the control API.
 
+mod content;
+
 use std::time::Duration;
 
 use reqwest::{Method, Url};
@@ -13,7 +15,7 @@ use crate::messages::{
     LogQuery, Refused, TokenChange, TokenQuery, TokenStatus, TokenValue, UserAdded, WorkspaceChange,
 };
 use crate::simulator::Endpoints;
-use crate::state::{Generate, Id, Member, Refusal, Role, Space, Token, User, Workspace};
+use crate::state::{Generate, Id, Member, Refusal, Role, Token, User, Workspace};
 
 /// For every call, beside what the call itself is to wait for.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -110,11 +112,22 @@ impl SimulatorClient {
 
     /// Adds a user who owns a new workspace, with a personal token: what most tests begin with.
     pub async fn add_account(&self, workspace: &str) -> Outcome<Account> {
+        self.add_account_with(Workspace { name: workspace.to_owned(), ..Workspace::default() }, |_| {}).await
+    }
+
+    /// The same with what the workspace and the token are to have: spaces and channels, a limit and a window.
+    /// The user owns the workspace beside the members that it has.
+    pub async fn add_account_with(
+        &self,
+        mut workspace: Workspace,
+        token: impl FnOnce(&mut Token),
+    ) -> Outcome<Account> {
         let user = self.add_user(User::default()).await?;
-        let members = vec![Member::new(user, Role::OWNER)];
-        let workspace = Workspace { name: workspace.to_owned(), members, ..Workspace::default() };
+        workspace.members.insert(0, Member::new(user, Role::OWNER));
         let workspace = self.add_workspace(workspace).await?;
-        let token = self.add_token(Token::personal(user)).await?;
+        let mut wanted = Token::personal(user);
+        token(&mut wanted);
+        let token = self.add_token(wanted).await?;
         Ok(Account { user, workspace, token })
     }
 
@@ -144,17 +157,6 @@ impl SimulatorClient {
         self.remove(&format!("workspaces/{workspace}/members/{user}")).await
     }
 
-    /// Adds a space and returns its id.
-    pub async fn add_space(&self, workspace: Id, space: Space) -> Outcome<Id> {
-        let Added { id } = self.with(Method::POST, &format!("workspaces/{workspace}/spaces"), &space).await?;
-        Ok(id)
-    }
-
-    /// Removes a space.
-    pub async fn remove_space(&self, space: Id) -> Outcome<()> {
-        self.remove(&format!("spaces/{space}")).await
-    }
-
     /// Adds a token.
     pub async fn add_token(&self, token: Token) -> Outcome<TokenValue> {
         self.with(Method::POST, "tokens", &token).await
@@ -175,7 +177,8 @@ impl SimulatorClient {
         self.done(Method::PATCH, &format!("tokens/{name}"), &change).await
     }
 
-    /// Changes how many requests a token may send in one window.
+    /// Changes how many requests a token may send in one window. [`SimulatorClient::change_token`] also changes
+    /// its length.
     pub async fn set_limit(&self, name: &str, limit: u64) -> Outcome<()> {
         self.change_token(name, TokenChange { limit: Some(limit), ..TokenChange::default() }).await
     }
@@ -195,7 +198,7 @@ impl SimulatorClient {
         self.with(Method::POST, &format!("tokens/{name}/regenerate"), &()).await
     }
 
-    /// Lets one workspace refuse a token, though its user is a member.
+    /// Lets one workspace refuse a token all or only its chat, though its user is a member.
     pub async fn refuse(&self, name: &str, refusal: Refusal) -> Outcome<()> {
         self.done(Method::PUT, &format!("tokens/{name}/refusals"), &refusal).await
     }

@@ -1,5 +1,7 @@
 //! The control API: changes the simulated ClickUp while it runs, and tells what was asked of it.
 
+mod content;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ use crate::messages::{
 use crate::server::Listener;
 use crate::shared::{Shared, now};
 use crate::simulator::Endpoints;
-use crate::state::{Generate, Id, Member, Refusal, Space, Token, User, Workspace};
+use crate::state::{Generate, Id, Member, Refusal, Token, User, Workspace};
 use crate::world::WorldError;
 
 /// What the control API works on.
@@ -45,8 +47,6 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/workspaces/{id}", patch(change_workspace).delete(remove_workspace))
         .route("/workspaces/{id}/members", put(put_member))
         .route("/workspaces/{id}/members/{user}", delete(remove_member))
-        .route("/workspaces/{id}/spaces", post(add_space))
-        .route("/spaces/{id}", delete(remove_space))
         .route("/tokens", get(tokens).post(add_token))
         .route("/tokens/{name}", get(token).patch(change_token))
         .route("/tokens/{name}/revoke", post(revoke))
@@ -60,6 +60,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/listener", get(listener).put(set_listener))
         .route("/log", get(log).delete(reset_log))
         .route("/counts", get(counts))
+        .merge(content::router())
         .fallback(nowhere)
         .with_state(Arc::new(control))
 }
@@ -170,16 +171,6 @@ async fn put_member(State(control): Here, At(id): At<u64>, Body(member): Body<Me
 
 async fn remove_member(State(control): Here, At((id, user)): At<(u64, u64)>) -> Answer<Value> {
     control.shared.world().remove_member(Id(id), user)?;
-    done()
-}
-
-async fn add_space(State(control): Here, At(id): At<u64>, Body(space): Body<Space>) -> Answer<Added> {
-    let id = control.shared.world().add_space(Id(id), space)?;
-    Ok(Json(Added { id }))
-}
-
-async fn remove_space(State(control): Here, At(id): At<u64>) -> Answer<Value> {
-    control.shared.world().remove_space(Id(id))?;
     done()
 }
 

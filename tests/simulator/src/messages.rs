@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::credentials::Sent;
 pub use crate::fault::ArmedFault;
-use crate::state::{Id, Kind, Plan};
+use crate::state::{Id, Kind, LastCursor, Plan};
 
 /// Name in the log for tokens that the simulator does not know.
 pub const UNKNOWN: &str = "unknown";
@@ -20,11 +20,18 @@ pub struct UserAdded {
     pub id: u64,
 }
 
-/// The id that a new workspace or space has.
+/// The id that a new workspace, space, folder or list has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Added {
     /// The id.
     pub id: Id,
+}
+
+/// The id that a new channel or task has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextAdded {
+    /// The id.
+    pub id: String,
 }
 
 /// A token as its user knows it.
@@ -106,6 +113,70 @@ pub struct WorkspaceChange {
     /// Made-up members that only make the answers larger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_members: Option<u64>,
+    /// Whether its plan lacks the chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_chat: Option<bool>,
+    /// How its last page of channels ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_cursor: Option<LastCursor>,
+}
+
+/// Changes to a space or a channel. What is left out stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlaceChange {
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether only its members see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private: Option<bool>,
+    /// Ids of all users who were added to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<u64>>,
+    /// Whether it is archived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
+}
+
+impl PlaceChange {
+    /// Another name.
+    #[must_use]
+    pub fn name(name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..Self::default() }
+    }
+
+    /// Into the archive, or out of it.
+    #[must_use]
+    pub fn archived(archived: bool) -> Self {
+        Self { archived: Some(archived), ..Self::default() }
+    }
+}
+
+/// Changes to a folder, list or task. What is left out stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodeChange {
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether it is archived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
+}
+
+impl NodeChange {
+    /// Another name.
+    #[must_use]
+    pub fn name(name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..Self::default() }
+    }
+
+    /// Into the archive, or out of it.
+    #[must_use]
+    pub fn archived(archived: bool) -> Self {
+        Self { archived: Some(archived), ..Self::default() }
+    }
 }
 
 /// Number of a fault.

@@ -1,11 +1,14 @@
 //! What the simulator knows at its start: the YAML file, and the same types one by one in the control API.
 
+mod content;
+
 use std::fmt;
 
 use serde::de::{self, Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
+pub use self::content::{Channel, ChannelKind, Folder, LastCursor, List, Space, Task};
 use crate::fault::Fault;
 
 /// The state that `--print-state` prints and that is used when no file is given.
@@ -108,6 +111,13 @@ pub struct Workspace {
     pub extra_members: u64,
     /// Its spaces.
     pub spaces: Vec<Space>,
+    /// The channels of its chat.
+    pub channels: Vec<Channel>,
+    /// Its plan does not include the chat: `TEAM_110` instead of channels.
+    pub without_chat: bool,
+    /// How its last page of channels ends. Depends on its id when left out, so that clients meet them all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_cursor: Option<LastCursor>,
 }
 
 /// What is paid for a workspace.
@@ -149,6 +159,12 @@ impl Member {
     pub fn new(user: u64, role: Role) -> Self {
         Self { user, role, custom_role: None, invited_by: None }
     }
+
+    /// Whether the role, or the one that the custom role was made from, is a guest's.
+    pub(crate) fn is_guest(&self) -> bool {
+        let inherited = self.custom_role.as_ref().and_then(|custom| custom.inherited_role);
+        self.role == Role::GUEST || inherited == Some(Role::GUEST)
+    }
 }
 
 /// A role that a workspace defined itself.
@@ -162,23 +178,6 @@ pub struct CustomRole {
     /// The usual role that it was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inherited_role: Option<Role>,
-}
-
-/// A space.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Space {
-    /// Chosen by the simulator when left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<Id>,
-    /// Need not be unique.
-    pub name: String,
-    /// Visible only to the users in `members`. Guests always need to be there.
-    pub private: bool,
-    /// Ids of the users who were added to the space.
-    pub members: Vec<u64>,
-    /// Left out of `GET /v2/team/{id}/space?archived=false`.
-    pub archived: bool,
 }
 
 /// A token.
@@ -252,6 +251,20 @@ pub struct Refusal {
     /// Its `ECODE`.
     #[serde(default = "Refusal::default_ecode")]
     pub ecode: String,
+    /// What it keeps the token from.
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+/// How much of a workspace is closed to a token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// All of it.
+    #[default]
+    Workspace,
+    /// Its chat only.
+    Chat,
 }
 
 impl Refusal {
@@ -266,7 +279,18 @@ impl Refusal {
     /// The refusal as it is mostly seen.
     #[must_use]
     pub fn by(workspace: Id) -> Self {
-        Self { workspace, status: Self::default_status(), ecode: Self::default_ecode() }
+        Self {
+            workspace,
+            status: Self::default_status(),
+            ecode: Self::default_ecode(),
+            scope: Scope::default(),
+        }
+    }
+
+    /// The same, of nothing but the chat.
+    #[must_use]
+    pub fn by_chat_of(workspace: Id) -> Self {
+        Self { scope: Scope::Chat, ..Self::by(workspace) }
     }
 }
 

@@ -1,14 +1,19 @@
 //! The users, workspaces and tokens of the simulated ClickUp, and who may see what.
 
+mod channels;
+mod claims;
 mod edit;
 mod load;
+mod nodes;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(crate) use self::channels::Channel;
+pub(crate) use self::nodes::{Folder, List, Task};
 use crate::credentials::Credentials;
-use crate::messages::{NO_TOKEN, UNKNOWN};
-use crate::state::{Id, Kind, Member, Plan, Refusal, Role};
+use crate::messages::{NO_TOKEN, PlaceChange, UNKNOWN};
+use crate::state::{Id, Kind, LastCursor, Member, Plan, Refusal, Scope};
 use crate::window::{Millis, Standing, Window};
 
 /// Everything that ClickUp would keep in its database.
@@ -20,6 +25,11 @@ pub(crate) struct World {
     workspaces: HashMap<u64, Workspace>,
     /// The workspace of each space.
     spaces: HashMap<u64, u64>,
+    nodes: nodes::Nodes,
+    /// The workspace of each channel.
+    channels: HashMap<String, u64>,
+    /// Serial of the last channel that was added.
+    last_channel: u64,
     tokens: HashMap<Arc<str>, Token>,
     /// Every value that any token ever had, with the token's name.
     values: HashMap<String, Arc<str>>,
@@ -46,11 +56,19 @@ pub(crate) struct Workspace {
     pub(crate) members: Vec<Member>,
     pub(crate) extra_members: u64,
     pub(crate) spaces: Vec<Space>,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) without_chat: bool,
+    pub(crate) last_cursor: LastCursor,
 }
 
 /// A space.
 pub(crate) struct Space {
     pub(crate) id: Id,
+    pub(crate) place: Place,
+}
+
+/// What spaces and channels have in common.
+pub(crate) struct Place {
     pub(crate) name: String,
     pub(crate) private: bool,
     pub(crate) members: Vec<u64>,
@@ -157,13 +175,6 @@ impl World {
         person.workspaces.contains(&id).then(|| self.workspaces.get(&id)).flatten()
     }
 
-    /// A space and its workspace, if the user can see it.
-    pub(crate) fn space_for(&self, person: &Person, id: u64) -> Option<(&Workspace, &Space)> {
-        let workspace = self.workspace_for(person, *self.spaces.get(&id)?)?;
-        let space = workspace.spaces.iter().find(|space| space.id == Id(id))?;
-        workspace.shows(space, person.id).then_some((workspace, space))
-    }
-
     pub(crate) fn tokens(&self) -> impl Iterator<Item = &Token> {
         self.tokens.values()
     }
@@ -175,17 +186,27 @@ impl World {
 }
 
 impl Workspace {
-    /// Whether a member sees this space.
-    pub(crate) fn shows(&self, space: &Space, user: u64) -> bool {
-        let guest = self.members.iter().any(|member| member.user == user && member.role == Role::GUEST);
-        space.members.contains(&user) || !(guest || space.private)
+    /// Whether a member sees this space or channel.
+    pub(crate) fn shows(&self, place: &Place, user: u64) -> bool {
+        let guest = self.members.iter().any(|member| member.user == user && member.is_guest());
+        place.members.contains(&user) || !(guest || place.private)
+    }
+}
+
+impl Place {
+    fn change(&mut self, change: PlaceChange) {
+        let PlaceChange { name, private, members, archived } = change;
+        self.name = name.unwrap_or_else(|| std::mem::take(&mut self.name));
+        self.private = private.unwrap_or(self.private);
+        self.members = members.unwrap_or_else(|| std::mem::take(&mut self.members));
+        self.archived = archived.unwrap_or(self.archived);
     }
 }
 
 impl Token {
-    /// How this workspace refuses the token, if it does.
-    pub(crate) fn refusal(&self, workspace: Id) -> Option<&Refusal> {
-        self.refused_by.iter().find(|refusal| refusal.workspace == workspace)
+    /// How this workspace refuses the token all or only its chat, if it does.
+    pub(crate) fn refusal(&self, workspace: Id, scope: Scope) -> Option<&Refusal> {
+        self.refused_by.iter().find(|refusal| refusal.workspace == workspace && refusal.scope == scope)
     }
 }
 

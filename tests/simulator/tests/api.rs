@@ -45,7 +45,9 @@ async fn workspaces_come_with_all_their_members() {
     let pending = control.add_user(User { pending: true, ..User::default() }).await.unwrap();
     let bot = control.add_user(User::default()).await.unwrap();
     let odd = control.add_user(User::default()).await.unwrap();
+    let other = control.add_user(User::default()).await.unwrap();
     let role = CustomRole { id: 998_877, name: "Automation".to_owned(), inherited_role: Some(Role::MEMBER) };
+    let rootless = CustomRole { name: "Rootless".to_owned(), inherited_role: None, ..role.clone() };
     let workspace = Workspace {
         name: "Acme".to_owned(),
         members: vec![
@@ -53,6 +55,7 @@ async fn workspaces_come_with_all_their_members() {
             Member::new(pending, Role::MEMBER),
             Member { custom_role: Some(role), invited_by: Some(bot), ..Member::new(bot, Role(998_877)) },
             Member::new(odd, Role(17)),
+            Member { custom_role: Some(rootless), ..Member::new(other, Role::MEMBER) },
         ],
         ..Workspace::default()
     };
@@ -64,7 +67,7 @@ async fn workspaces_come_with_all_their_members() {
     assert_eq!(team["id"], Value::String(id.to_string()), "workspace ids are text");
     assert!(id.0 > u64::from(u32::MAX), "and larger than 32 bits");
     let members = team["members"].as_array().unwrap();
-    assert_eq!(members.len(), 4);
+    assert_eq!(members.len(), 5);
     assert_eq!(members[0]["user"]["id"], json!(owner), "user ids are numbers");
     assert_eq!(members[0]["user"]["role"], 1);
     assert_eq!(members[0]["user"]["role_key"], "owner");
@@ -77,6 +80,10 @@ async fn workspaces_come_with_all_their_members() {
     assert_eq!(members[2]["user"]["custom_role"], custom);
     assert_eq!(members[2]["user"]["role"], 998_877);
     assert_eq!(members[3]["user"]["role"], 17);
+    assert_eq!(members[3]["user"]["custom_role"], Value::Null);
+    let rootless = json!({"id": 998_877, "name": "Rootless", "inherited_role": null});
+    assert_eq!(members[4]["user"]["custom_role"], rootless);
+    assert_eq!((&members[4]["user"]["role"], &members[4]["user"]["role_key"]), (&json!(3), &json!("custom")));
 }
 
 #[tokio::test]
@@ -152,6 +159,7 @@ async fn spaces_are_shown_to_those_who_may_see_them() {
         private,
         members,
         archived,
+        ..Space::default()
     };
     let mut ids = Vec::new();
     for space in [
@@ -186,7 +194,7 @@ async fn a_workspace_can_refuse_a_valid_token() {
     let space = control.add_space(workspace, Space::default()).await.unwrap();
     let path = format!("/v2/team/{workspace}/space?archived=false");
     for (http_status, ecode) in [(401, "ACCESS_083"), (403, "ACCESS_083"), (403, "ACCESS_999")] {
-        let refusal = Refusal { workspace, status: http_status, ecode: ecode.to_owned() };
+        let refusal = Refusal { status: http_status, ecode: ecode.to_owned(), ..Refusal::by(workspace) };
         control.refuse(name, refusal).await.unwrap();
         let (status, body) = ask(token, &path).await;
         assert_eq!((status, body["ECODE"].as_str()), (http_status, Some(ecode)));
@@ -253,6 +261,13 @@ async fn workspaces_change_under_a_token() {
     let (_, body) = ask(token, "/v2/team").await;
     assert_eq!(body["teams"][1]["members"].as_array().unwrap().len(), 1);
     assert_eq!(body["teams"][1]["members"][0]["user"]["role"], 2);
+    let custom = CustomRole { id: 5, name: "Auditor".to_owned(), inherited_role: Some(Role(9)) };
+    let auditor = Member { custom_role: Some(custom), ..Member::new(account.user, Role(9)) };
+    control.put_member(second, auditor).await.unwrap();
+    let (_, body) = ask(token, "/v2/team").await;
+    let user = &body["teams"][1]["members"][0]["user"];
+    assert_eq!(user["role"], 9);
+    assert_eq!(user["custom_role"], json!({"id": 5, "name": "Auditor", "inherited_role": 9}));
     control.remove_member(account.workspace, account.user).await.unwrap();
     assert_eq!(names(token, "/v2/team", "teams").await, ["Second"]);
     assert_eq!(status(token, &format!("/v2/team/{}/space", account.workspace)).await, 401);
@@ -265,7 +280,7 @@ async fn plans_and_seats() {
     let control = control();
     let account = account().await;
     let plan = Plan { id: 4, name: "Enterprise".to_owned() };
-    let change = WorkspaceChange { plan: Some(plan), extra_members: Some(9), name: None };
+    let change = WorkspaceChange { plan: Some(plan), extra_members: Some(9), ..WorkspaceChange::default() };
     control.change_workspace(account.workspace, change).await.unwrap();
     let guest = control.add_user(User::default()).await.unwrap();
     control.put_member(account.workspace, Member::new(guest, Role::GUEST)).await.unwrap();

@@ -7,8 +7,10 @@ mod harness;
 use std::time::Duration;
 
 use clickup_simulator::client::ClientError;
-use clickup_simulator::messages::{LogQuery, Sent};
-use clickup_simulator::state::{Id, Member, Role, Token, User, Workspace};
+use clickup_simulator::messages::{LogQuery, NodeChange, PlaceChange, Sent};
+use clickup_simulator::state::{
+    Channel, Folder, Id, List, Member, Role, Space, Task, Token, User, Workspace,
+};
 use clickup_simulator::{Fault, SimulatorClient};
 use harness::*;
 use serde_json::{Value, json};
@@ -142,12 +144,43 @@ async fn what_does_not_fit_is_refused_with_a_reason() {
     let account = account().await;
     let workspace = account.workspace;
     let missing = Id(1);
+    let space = control.add_space(workspace, Space::default()).await.unwrap();
+    let custom = Task { custom_id: Some("A-1".to_owned()), ..Task::default() };
+    let list = List { tasks: vec![custom.clone()], ..List::default() };
+    let list = control.add_list_to_space(space, list).await.unwrap();
+    let strangers = PlaceChange { members: Some(vec![1]), ..PlaceChange::default() };
     let cases = [
         (control.put_member(missing, Member::new(account.user, Role::MEMBER)).await, 404, "no workspace 1"),
         (control.put_member(workspace, Member::new(1, Role::MEMBER)).await, 404, "no user 1"),
         (control.remove_member(workspace, 1).await, 404, "no member 1"),
         (control.remove_workspace(missing).await, 404, "no workspace 1"),
         (control.remove_space(missing).await, 404, "no space 1"),
+        (control.rename_space(missing, "x").await, 404, "no space 1"),
+        (control.change_space(space, strangers.clone()).await, 404, "no user 1"),
+        (control.add_folder(missing, Folder::default()).await.map(|_| ()), 404, "no space 1"),
+        (control.change_folder(missing, NodeChange::name("x")).await, 404, "no folder 1"),
+        (control.remove_folder(missing).await, 404, "no folder 1"),
+        (control.add_list_to_space(missing, List::default()).await.map(|_| ()), 404, "no space 1"),
+        (control.add_list_to_folder(missing, List::default()).await.map(|_| ()), 404, "no folder 1"),
+        (control.change_list(missing, NodeChange::name("x")).await, 404, "no list 1"),
+        (control.remove_list(missing).await, 404, "no list 1"),
+        (control.add_task(missing, Task::default()).await.map(|_| ()), 404, "no list 1"),
+        (control.add_task(list, custom).await.map(|_| ()), 409, "custom id A-1 already"),
+        (control.change_task("none", NodeChange::name("x")).await, 404, "no task none"),
+        (control.remove_task("none").await, 404, "no task none"),
+        (control.add_channel(missing, Channel::named("x")).await.map(|_| ()), 404, "no workspace 1"),
+        (
+            control
+                .add_channel(workspace, Channel { id: Some("a/b".to_owned()), ..Channel::named("x") })
+                .await
+                .map(|_| ()),
+            400,
+            "no id of a channel",
+        ),
+        (control.change_channel("none", strangers).await, 404, "no user 1"),
+        (control.rename_channel("none", "x").await, 404, "no channel none"),
+        (control.remove_channel("none").await, 404, "no channel none"),
+        (control.set_chat(missing, false).await, 404, "no workspace 1"),
         (control.set_limit("nobody", 1).await, 404, "no token nobody"),
         (control.revoke("nobody").await, 404, "no token nobody"),
         (control.regenerate("nobody").await.map(|_| ()), 404, "no token nobody"),
@@ -175,6 +208,29 @@ async fn what_does_not_fit_is_refused_with_a_reason() {
 }
 
 #[tokio::test]
+async fn what_is_refused_leaves_nothing_behind() {
+    let control = control();
+    let account = account().await;
+    let twice = |id: &str| vec![Task { id: Some(id.to_owned()), ..Task::default() }; 2];
+    let lists = || vec![List { tasks: twice("twice"), ..List::default() }];
+    let space = || Space { lists: lists(), ..Space::default() };
+    let channels = vec![Channel { id: Some("twice".to_owned()), ..Channel::named("x") }; 2];
+    let members = vec![Member::new(account.user, Role::MEMBER)];
+    let workspace = Workspace { members, ..Workspace::default() };
+    for refused in [
+        control.add_workspace(Workspace { spaces: vec![space()], ..workspace.clone() }).await,
+        control.add_workspace(Workspace { channels, ..workspace }).await,
+        control.add_space(account.workspace, space()).await,
+    ] {
+        assert!(refused.unwrap_err().to_string().contains("twice already"));
+    }
+    let (_, body) = ask(&account.token.value, "/v2/team").await;
+    assert_eq!(body["teams"].as_array().unwrap().len(), 1);
+    let (_, body) = ask(&account.token.value, &format!("/v2/team/{}/space", account.workspace)).await;
+    assert_eq!(body, json!({"spaces": []}));
+}
+
+#[tokio::test]
 async fn nonsense_gets_a_json_error() {
     let control = &simulator().endpoints().control;
     let cases = [
@@ -182,6 +238,9 @@ async fn nonsense_gets_a_json_error() {
         ("POST", "/users", "nonsense", "cannot read the body"),
         ("GET", "/log?tok=a", "", "unknown field `tok`"),
         ("DELETE", "/workspaces/abc", "", "cannot read the path"),
+        ("POST", "/workspaces/1/channels", "{\"type\": \"room\"}", "unknown variant `room`"),
+        ("PATCH", "/channels/c", "{\"type\": \"DM\"}", "unknown field `type`"),
+        ("PATCH", "/tasks/t", "{\"private\": true}", "unknown field `private`"),
         ("GET", "/nothing", "", "README.md"),
         ("PUT", "/latency", "{}", "latency_ms"),
     ];

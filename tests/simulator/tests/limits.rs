@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clickup_simulator::Fault;
 use clickup_simulator::messages::TokenChange;
-use clickup_simulator::state::{Generate, State, Token};
+use clickup_simulator::state::{Generate, Member, Role, State, Token, Workspace};
 use clickup_simulator::{Options, Simulator};
 use harness::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn header(token: &str, name: &str) -> Option<u64> {
     let response = get(token, "/v2/user").await.unwrap();
@@ -101,6 +101,27 @@ async fn others_spend_the_same_budget() {
     control.set_limit(&token.name, 10_000).await.unwrap();
     assert_eq!(header(&token.value, "x-ratelimit-limit").await, Some(10_000));
     assert_eq!(status_of(&token.value).await, 200);
+}
+
+#[tokio::test]
+async fn an_account_can_have_limits_of_its_own_from_the_start() {
+    let user = account().await.user;
+    let members = vec![Member::new(user, Role::GUEST)];
+    let workspace = Workspace { name: "Small".to_owned(), members, ..Workspace::default() };
+    let limits = |token: &mut Token| {
+        token.limit = Some(7);
+        token.window_seconds = Some(1000);
+    };
+    let account = control().add_account_with(workspace, limits).await.unwrap();
+    let response = get(&account.token.value, "/v2/team").await.unwrap();
+    let number = |name: &str| response.headers()[name].to_str().unwrap().parse::<u64>().unwrap();
+    assert_eq!((number("x-ratelimit-limit"), number("x-ratelimit-remaining")), (7, 6));
+    assert!(number("x-ratelimit-reset") > epoch() + 900);
+    let body: Value = response.json().await.unwrap();
+    let members = body["teams"][0]["members"].as_array().unwrap();
+    let seen: Vec<_> =
+        members.iter().map(|member| json!([member["user"]["id"], member["user"]["role"]])).collect();
+    assert_eq!(seen, [json!([account.user, 1]), json!([user, 4])]);
 }
 
 #[tokio::test]

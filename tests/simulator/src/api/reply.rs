@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::Content;
 use crate::fault::{Answer, Body, HeaderEdits};
-use crate::state::Refusal;
+use crate::shared::now;
+use crate::state::{Refusal, Scope};
 use crate::window::Standing;
 use crate::world::Access;
 
@@ -40,6 +41,17 @@ impl Reply {
         Self::json(status, &json!({"err": err, "ECODE": ecode}))
     }
 
+    /// An error in the form of version 3, which has no code.
+    pub(super) fn newer_error(status: StatusCode, message: &str) -> Self {
+        let timestamp = now();
+        // Documented as an integer; the tracing systems that make such ids use all 64 bits.
+        let trace_id = u64::MAX - timestamp;
+        let body = json!({
+            "status": status.as_u16(), "message": message, "trace_id": trace_id, "timestamp": timestamp,
+        });
+        Self::json(status, &body)
+    }
+
     pub(super) fn no_access(access: Access) -> Option<Self> {
         let unauthorized = |err, ecode| Some(Self::error(StatusCode::UNAUTHORIZED, err, ecode));
         match access {
@@ -58,12 +70,17 @@ impl Reply {
 
     pub(super) fn refused(refusal: &Refusal) -> Self {
         let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::FORBIDDEN);
-        let body = json!({
-            "err": "You do not have permission to use the public API in this Workspace",
-            "ECODE": refusal.ecode,
-            "invalid_permissions": ["can_use_public_api_dev_key"],
-        });
-        Self::json(status, &body)
+        match refusal.scope {
+            Scope::Workspace => Self::json(
+                status,
+                &json!({
+                    "err": "You do not have permission to use the public API in this Workspace",
+                    "ECODE": refusal.ecode,
+                    "invalid_permissions": ["can_use_public_api_dev_key"],
+                }),
+            ),
+            Scope::Chat => Self::error(status, "You do not have access to Chat", &refusal.ecode),
+        }
     }
 
     pub(super) fn fault(answer: &Answer) -> Self {

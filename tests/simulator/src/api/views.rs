@@ -164,15 +164,12 @@ pub(super) fn space(space: &Space) -> Value {
     let on = json!({"enabled": true});
     json!({
         "id": space.id,
-        "name": space.name,
+        "name": space.place.name,
         "color": null,
-        "private": space.private,
+        "private": space.place.private,
         "avatar": null,
         "admin_can_manage": true,
-        "statuses": [
-            {"id": "p1_to_do", "status": "to do", "type": "open", "orderindex": 0, "color": "#87909e"},
-            {"id": "p1_complete", "status": "complete", "type": "closed", "orderindex": 1, "color": "#008844"},
-        ],
+        "statuses": statuses(),
         "multiple_assignees": true,
         "features": {
             "due_dates": {
@@ -188,7 +185,26 @@ pub(super) fn space(space: &Space) -> Value {
             "dependency_warning": on,
             "portfolios": {"enabled": false},
         },
-        "archived": space.archived,
+        "archived": space.place.archived,
+    })
+}
+
+/// What tasks can be.
+pub(super) fn statuses() -> Value {
+    json!([
+        {"id": "p1_to_do", "status": "to do", "type": "open", "orderindex": 0, "color": "#87909e"},
+        {"id": "p1_complete", "status": "complete", "type": "closed", "orderindex": 1, "color": "#008844"},
+    ])
+}
+
+/// Who made a task.
+pub(super) fn creator(person: &Person) -> Value {
+    json!({
+        "id": person.id,
+        "username": person.name,
+        "color": person.name.as_ref().map(|_| COLOR),
+        "email": person.email,
+        "profilePicture": null,
     })
 }
 
@@ -199,7 +215,7 @@ pub(super) fn plan(workspace: &Workspace) -> Value {
 
 /// `GET /v2/team/{id}/seats`.
 pub(super) fn seats(workspace: &Workspace) -> Value {
-    let guests = workspace.members.iter().filter(|member| member.role == Role::GUEST).count() as u64;
+    let guests = workspace.members.iter().filter(|member| member.is_guest()).count() as u64;
     let members = workspace.members.len() as u64 - guests + workspace.extra_members;
     json!({
         "members": {"filled_members_seats": members, "total_member_seats": members, "empty_member_seats": 0},

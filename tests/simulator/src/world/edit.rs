@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Person, Space, Token, Workspace, World, WorldError};
+use super::channels::last_cursor_of;
+use super::claims::Claims;
+use super::{Person, Token, Workspace, World, WorldError};
 use crate::credentials::value_of;
 use crate::messages::{NO_TOKEN, TokenChange, TokenValue, UNKNOWN, WorkspaceChange};
 use crate::state::{self, Id, Kind, Member, Refusal};
@@ -11,7 +13,6 @@ use crate::window::{Millis, Window};
 // Ranges as ClickUp's are today: users 8 digits, workspaces more than 32 bits.
 const FIRST_USER: u64 = 58_000_000;
 const FIRST_WORKSPACE: u64 = 9_100_000_000;
-const FIRST_SPACE: u64 = 90_200_000_000;
 
 impl World {
     pub(crate) fn add_user(&mut self, user: state::User) -> Result<u64, WorldError> {
@@ -36,19 +37,26 @@ impl World {
     }
 
     pub(crate) fn add_workspace(&mut self, workspace: state::Workspace) -> Result<Id, WorldError> {
-        let state::Workspace { id, name, plan, members, extra_members, spaces } = workspace;
+        let state::Workspace {
+            id,
+            name,
+            plan,
+            members,
+            extra_members,
+            spaces,
+            channels,
+            without_chat,
+            last_cursor,
+        } = workspace;
         for (index, member) in members.iter().enumerate() {
             self.check_member(member)?;
             if members.iter().take(index).any(|other| other.user == member.user) {
                 return Err(WorldError::Taken("member", member.user.to_string()));
             }
         }
-        for (index, space) in spaces.iter().enumerate() {
-            self.check_space(space)?;
-            if space.id.is_some() && spaces.iter().take(index).any(|other| other.id == space.id) {
-                return Err(WorldError::Taken("space", space.id.unwrap_or(Id(0)).to_string()));
-            }
-        }
+        let mut claims = Claims::new(self, None);
+        spaces.iter().try_for_each(|space| claims.space(space))?;
+        channels.iter().try_for_each(|channel| claims.channel(channel))?;
         let id = match id {
             Some(id) if self.workspaces.contains_key(&id.0) => {
                 return Err(WorldError::Taken("workspace", id.to_string()));
@@ -59,14 +67,25 @@ impl World {
         for member in &members {
             self.enter(member.user, id);
         }
-        let new = Workspace { id, name, plan, members, extra_members, spaces: Vec::new() };
+        let new = Workspace {
+            id,
+            name,
+            plan,
+            members,
+            extra_members,
+            spaces: Vec::new(),
+            channels: Vec::new(),
+            without_chat,
+            last_cursor: last_cursor.unwrap_or_else(|| last_cursor_of(id)),
+        };
         self.workspaces.insert(id.0, new);
         spaces.into_iter().try_for_each(|space| self.add_space(id, space).map(|_| ()))?;
+        channels.into_iter().try_for_each(|channel| self.add_channel(id, channel).map(|_| ()))?;
         Ok(id)
     }
 
     pub(crate) fn change_workspace(&mut self, id: Id, change: WorkspaceChange) -> Result<(), WorldError> {
-        let WorkspaceChange { name, plan, extra_members } = change;
+        let WorkspaceChange { name, plan, extra_members, without_chat, last_cursor } = change;
         let workspace = self.workspace_mut(id)?;
         if let Some(name) = name {
             workspace.name = name;
@@ -77,13 +96,20 @@ impl World {
         if let Some(extra_members) = extra_members {
             workspace.extra_members = extra_members;
         }
+        if let Some(without_chat) = without_chat {
+            workspace.without_chat = without_chat;
+        }
+        if let Some(last_cursor) = last_cursor {
+            workspace.last_cursor = last_cursor;
+        }
         Ok(())
     }
 
     pub(crate) fn remove_workspace(&mut self, id: Id) -> Result<(), WorldError> {
         self.workspace_mut(id)?;
-        self.workspaces.remove(&id.0);
-        self.spaces.retain(|_, workspace| *workspace != id.0);
+        let spaces = self.workspaces.remove(&id.0).map(|workspace| workspace.spaces);
+        spaces.iter().flatten().for_each(|space| self.forget_space(space.id));
+        self.channels.retain(|_, workspace| *workspace != id.0);
         self.users.values_mut().for_each(|person| person.workspaces.retain(|other| *other != id.0));
         Ok(())
     }
@@ -111,26 +137,6 @@ impl World {
         if let Some(person) = self.users.get_mut(&user) {
             person.workspaces.retain(|other| *other != id.0);
         }
-        Ok(())
-    }
-
-    pub(crate) fn add_space(&mut self, workspace: Id, space: state::Space) -> Result<Id, WorldError> {
-        self.workspace_mut(workspace)?;
-        self.check_space(&space)?;
-        let state::Space { id, name, private, members, archived } = space;
-        let id = match id {
-            Some(id) => id,
-            None => Id(self.free_id(FIRST_SPACE, |world, id| world.spaces.contains_key(&id))),
-        };
-        self.spaces.insert(id.0, workspace.0);
-        self.workspace_mut(workspace)?.spaces.push(Space { id, name, private, members, archived });
-        Ok(id)
-    }
-
-    pub(crate) fn remove_space(&mut self, id: Id) -> Result<(), WorldError> {
-        let missing = || WorldError::Missing("space", id.to_string());
-        let workspace = self.spaces.remove(&id.0).ok_or_else(missing)?;
-        self.workspace_mut(Id(workspace))?.spaces.retain(|space| space.id != id);
         Ok(())
     }
 
@@ -222,7 +228,7 @@ impl World {
     pub(crate) fn put_refusal(&mut self, name: &str, refusal: Refusal) -> Result<(), WorldError> {
         self.check_refusal(&refusal)?;
         let refused_by = &mut self.token_mut(name)?.refused_by;
-        refused_by.retain(|other| other.workspace != refusal.workspace);
+        refused_by.retain(|other| (other.workspace, other.scope) != (refusal.workspace, refusal.scope));
         refused_by.push(refusal);
         Ok(())
     }
@@ -232,7 +238,7 @@ impl World {
         Ok(())
     }
 
-    fn workspace_mut(&mut self, id: Id) -> Result<&mut Workspace, WorldError> {
+    pub(super) fn workspace_mut(&mut self, id: Id) -> Result<&mut Workspace, WorldError> {
         self.workspaces.get_mut(&id.0).ok_or_else(|| WorldError::Missing("workspace", id.to_string()))
     }
 
@@ -255,17 +261,13 @@ impl World {
         }
     }
 
+    pub(super) fn check_users(&self, ids: &[u64]) -> Result<(), WorldError> {
+        ids.iter().try_for_each(|id| self.check_user(*id))
+    }
+
     fn check_member(&self, member: &Member) -> Result<(), WorldError> {
         self.check_user(member.user)?;
         member.invited_by.map_or(Ok(()), |user| self.check_user(user))
-    }
-
-    fn check_space(&self, space: &state::Space) -> Result<(), WorldError> {
-        space.members.iter().try_for_each(|user| self.check_user(*user))?;
-        match space.id {
-            Some(id) if self.spaces.contains_key(&id.0) => Err(WorldError::Taken("space", id.to_string())),
-            _ => Ok(()),
-        }
     }
 
     fn check_refusal(&self, refusal: &Refusal) -> Result<(), WorldError> {
@@ -278,7 +280,7 @@ impl World {
         }
     }
 
-    fn free_id(&mut self, first: u64, taken: impl Fn(&Self, u64) -> bool) -> u64 {
+    pub(super) fn free_id(&mut self, first: u64, taken: impl Fn(&Self, u64) -> bool) -> u64 {
         loop {
             self.made_up += 1;
             let id = first + self.made_up;

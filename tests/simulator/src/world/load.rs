@@ -83,6 +83,15 @@ mod tests {
     }
 
     #[test]
+    fn the_same_ids_may_be_those_of_different_things() {
+        let list = "{lists: [{id: 3, tasks: [{id: a, custom_id: a}]}]}";
+        let first =
+            format!("{{id: 3, spaces: [{{id: 3, folders: [{{id: 3}}]}}, {list}], channels: [{{id: a}}]}}");
+        let second = "{spaces: [{lists: [{tasks: [{custom_id: a}]}]}], last_cursor: \"null\"}";
+        World::new(&State::from_yaml(&format!("workspaces: [{first}, {second}]")).unwrap()).unwrap();
+    }
+
+    #[test]
     fn references_and_ids_are_checked() {
         let cases = [
             ("users: [{id: 1}, {id: 1}]", "user 1 already"),
@@ -93,6 +102,19 @@ mod tests {
             ("workspaces: [{spaces: [{id: 3}, {id: 3}]}]", "space 3 already"),
             ("workspaces: [{spaces: [{id: 3}]}, {spaces: [{id: 3}]}]", "space 3 already"),
             ("workspaces: [{spaces: [{id: 3, members: [7]}]}]", "no user 7"),
+            ("workspaces: [{spaces: [{folders: [{id: 4}]}, {folders: [{id: 4}]}]}]", "folder 4 already"),
+            ("workspaces: [{spaces: [{folders: [{lists: [{id: 5}]}], lists: [{id: 5}]}]}]", "list 5 already"),
+            ("workspaces: [{spaces: [{lists: [{tasks: [{id: a}, {id: a}]}]}]}]", "task a already"),
+            (
+                "workspaces: [{spaces: [{lists: [{tasks: [{custom_id: A-1}, {custom_id: A-1}]}]}]}]",
+                "custom id A-1 already",
+            ),
+            ("workspaces: [{spaces: [{lists: [{tasks: [{id: a/b}]}]}]}]", "no id of a task"),
+            ("workspaces: [{spaces: [{lists: [{tasks: [{custom_id: \"\"}]}]}]}]", "no id of a task"),
+            ("workspaces: [{channels: [{id: c}, {id: c}]}]", "channel c already"),
+            ("workspaces: [{channels: [{id: c}]}, {channels: [{id: c}]}]", "channel c already"),
+            ("workspaces: [{channels: [{id: c d}]}]", "no id of a channel"),
+            ("workspaces: [{channels: [{members: [7]}]}]", "no user 7"),
             ("tokens: [{user: 1}]", "no user 1"),
             ("users: [{id: 1}]\ntokens: [{user: 1}, {user: 1}]", "has the personal token"),
             ("users: [{id: 1}]\ntokens: [{user: 1, name: unknown}]", "no name for a token"),
@@ -126,6 +148,10 @@ mod tests {
             ("workspaces: [{id: x9}]", "x9"),
             ("workspaces: [{members: [{user: 1, role: boss}]}]", "boss"),
             ("tokens: [{user: 1, kind: magic}]", "magic"),
+            ("tokens: [{user: 1, refused_by: [{workspace: 1, scope: lists}]}]", "lists"),
+            ("workspaces: [{channels: [{type: room}]}]", "room"),
+            ("workspaces: [{last_cursor: never}]", "never"),
+            ("workspaces: [{spaces: [{lists: [{folders: []}]}]}]", "folders"),
             ("faults: [{delivery: lost}]", "lost"),
         ];
         for (yaml, expected) in cases {
