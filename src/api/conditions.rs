@@ -15,6 +15,10 @@ pub enum ConditionType {
     Authenticated,
     /// The workspaces that the connection names are there and can be used with the token.
     WorkspacesResolved,
+    /// The chat channel that the connection names is there; present only where one is named.
+    ChannelResolved,
+    /// The token reaches the nodes that the connection names, and its user has the role; present only where asked for.
+    AccessVerified,
     /// What the connection asks for works: the summary of the conditions above.
     Ready,
     /// Work towards readiness is under way; present only while True.
@@ -27,8 +31,14 @@ pub enum ConditionType {
 
 impl ConditionType {
     /// The conditions that `Ready` sums up, in order: the first that is not True gives it its reason.
-    pub const VERDICTS: [Self; 4] =
-        [Self::TokenAvailable, Self::Reachable, Self::Authenticated, Self::WorkspacesResolved];
+    pub const VERDICTS: [Self; 6] = [
+        Self::TokenAvailable,
+        Self::Reachable,
+        Self::Authenticated,
+        Self::WorkspacesResolved,
+        Self::ChannelResolved,
+        Self::AccessVerified,
+    ];
 
     /// Every reason that this condition can have by itself; what it takes over from others is left out.
     pub fn reasons(self) -> &'static [Reason] {
@@ -42,6 +52,8 @@ impl ConditionType {
                 TokenEmpty,
                 TokenMalformed,
                 TokenTypeMismatch,
+                ConnectionNotShared,
+                ConnectionNotReady,
                 NotChecked,
             ],
             Self::Reachable => &[
@@ -61,10 +73,20 @@ impl ConditionType {
                 NoWorkspaces,
                 WorkspaceNotFound,
                 WorkspaceAmbiguous,
+                WorkspaceNotSelected,
                 WorkspaceAccessDenied,
                 PlanRequired,
                 NotChecked,
             ],
+            Self::ChannelResolved => &[
+                ChannelFound,
+                ChannelNotFound,
+                ChannelAmbiguous,
+                ChannelAccessDenied,
+                PlanRequired,
+                NotChecked,
+            ],
+            Self::AccessVerified => &[AccessGranted, AccessDenied, RoleTooLow, NotChecked],
             Self::Ready => &[Verified, Checking, Suspended, InvalidSpec],
             Self::Reconciling => &[Checking],
             Self::Stalled => &[InvalidSpec],
@@ -92,6 +114,10 @@ pub enum Reason {
     TokenMalformed,
     /// The value, or its Secret, is not of the kind that `tokenType` declares.
     TokenTypeMismatch,
+    /// The connection that `connectionRef` names is not shared with this namespace, or is not there.
+    ConnectionNotShared,
+    /// The Secret of the connection that `connectionRef` names yields no token.
+    ConnectionNotReady,
     /// ClickUp answered.
     ResponseReceived,
     /// ClickUp's request limit for this token is used up.
@@ -121,10 +147,26 @@ pub enum Reason {
     WorkspaceNotFound,
     /// A workspace is asked for by a name that several have.
     WorkspaceAmbiguous,
+    /// Something is asked for in the default workspace, and there is none.
+    WorkspaceNotSelected,
     /// A workspace, or the user's role in it, refuses API tokens.
     WorkspaceAccessDenied,
     /// The workspace's plan does not include the API that was asked for.
     PlanRequired,
+    /// The chat channel asked for is there.
+    ChannelFound,
+    /// The chat channel asked for is not among those that the token sees.
+    ChannelNotFound,
+    /// The chat channel is asked for by a name that several have.
+    ChannelAmbiguous,
+    /// The workspace does not let the token see its chat.
+    ChannelAccessDenied,
+    /// The token reaches every node asked for, and its user's role is high enough.
+    AccessGranted,
+    /// The token does not reach a node asked for.
+    AccessDenied,
+    /// The user's role in the default workspace is lower than asked for, or not known.
+    RoleTooLow,
     /// Everything asked for works.
     Verified,
     /// The first check of this token is under way.

@@ -10,6 +10,8 @@ use serde_json::json;
 /// The CRD that `clickup-operator crd` prints.
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = ClickUpConnection::crd();
+    // By this label the Service Binding specification's reconcilers know whom to ask for status.binding.name.
+    crd.metadata.labels = Some([("servicebinding.io/provisioned-service".into(), "true".into())].into());
     for version in &mut crd.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
             forbid_null(schema);

@@ -5,20 +5,28 @@
 pub mod conditions;
 mod crd;
 mod duration;
+mod requirements;
+mod rules;
 mod spec;
 mod status;
 mod stored;
+mod token_source;
 
 pub use conditions::{ConditionStatus, ConditionType, Reason};
 pub use crd::crd;
 pub use duration::{Duration, InvalidDuration};
-pub use spec::{
-    ClickUpConnection, ClickUpConnectionSpec, InvalidSpec, SecretKeyRef, TokenType, WorkspaceRef,
-};
+pub use requirements::{AccessRef, ChannelRef, NodeRef, SpaceRef, StandardRole, TaskRef, WorkspaceRef};
+pub use rules::InvalidSpec;
+pub use spec::{ClickUpConnection, ClickUpConnectionSpec};
 pub use status::{
-    ClickUpConnectionStatus, RateLimitStatus, ResolvedWorkspace, UserStatus, WorkspaceRole, WorkspaceStatus,
+    BindingStatus, ClickUpConnectionStatus, RateLimitStatus, Resolved, UserStatus, WorkspaceRole,
+    WorkspaceStatus,
 };
 pub use stored::StoredConnection;
+pub use token_source::{
+    Binding, LabelExpression, LabelOperator, LabelValue, NamespaceName, NamespaceSelector, SecretKeyRef,
+    SharedConnectionRef, Sharing, SharingScope, TokenType,
+};
 
 /// The annotation that asks for a check now: any new value of at most 128 bytes does.
 pub const RECONCILE_REQUESTED_AT: &str = "clickup-operator.dev/reconcile-requested-at";

@@ -14,8 +14,9 @@ pub struct ClickUpConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// The conditions TokenAvailable, Reachable, Authenticated, WorkspacesResolved and their summary Ready, and while they
-    /// are True Reconciling, Stalled and RateLimited. docs/conditions.md explains every reason.
+    /// The conditions TokenAvailable, Reachable, Authenticated, WorkspacesResolved, where asked for ChannelResolved and
+    /// AccessVerified, and their summary Ready; while they are True also Reconciling, Stalled and RateLimited.
+    /// docs/conditions.md explains every reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -26,6 +27,7 @@ pub struct ClickUpConnectionStatus {
 
     /// The kind of token that was checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "TokenType")]
     pub token_type: Option<TokenType>,
 
     /// The resourceVersion of the Secret whose value was checked: tells that a rotation has been picked up.
@@ -43,7 +45,11 @@ pub struct ClickUpConnectionStatus {
 
     /// The default workspace, as resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default_workspace: Option<ResolvedWorkspace>,
+    pub default_workspace: Option<Resolved>,
+
+    /// The chat channel, as resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Resolved>,
 
     /// ClickUp's request limit for this token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,6 +63,18 @@ pub struct ClickUpConnectionStatus {
     /// evaluation began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+
+    /// The Secret that workloads may bind to, if spec.binding.enabled is true and it holds a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<BindingStatus>,
+}
+
+/// A provisioned service of the Service Binding specification.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[schemars(inline)]
+pub struct BindingStatus {
+    /// The Secret's name.
+    pub name: String,
 }
 
 /// A ClickUp user.
@@ -84,6 +102,7 @@ pub struct WorkspaceStatus {
 
     /// The role of the token's user in it; left out where ClickUp does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WorkspaceRole")]
     pub role: Option<WorkspaceRole>,
 }
 
@@ -101,18 +120,20 @@ pub enum WorkspaceRole {
     Member,
     /// ClickUp's role 4.
     Guest,
-    /// A role that this version of the operator does not know, such as a custom one.
+    /// A role that the workspace defined itself.
+    Custom,
+    /// A role that this version of the operator does not know.
     Other,
 }
 
-/// A workspace that a reference resolved to.
+/// What a reference resolved to.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[schemars(inline)]
-pub struct ResolvedWorkspace {
-    /// The workspace's id.
+pub struct Resolved {
+    /// Its id.
     pub id: String,
 
-    /// The workspace's name.
+    /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }

@@ -9,6 +9,9 @@ use tokio::sync::mpsc;
 /// Bodies up to this size are decoded in place; larger ones on a thread that may block.
 const SMALL: usize = 64 * 1024;
 
+/// Bytes that are handed to that thread at once. What arrives at once can be far more, and several of those would wait.
+const PIECE: usize = 16 * 1024;
+
 /// Of an error body, no more than this is read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
@@ -36,27 +39,28 @@ where
     T: Send + 'static,
 {
     let mut size = head.len() as u64;
-    // One chunk in flight: the decoder sets the pace of the network.
-    let (chunks, rest) = mpsc::channel(1);
-    let decoder = tokio::task::spawn_blocking(move || {
-        parse(head.chain(Chunks { rest, current: Default::default() }), seed)
-    });
-    let ended = loop {
+    // One piece in flight: the decoder sets the pace of the network.
+    let (pieces, rest) = mpsc::channel(1);
+    let decoder =
+        tokio::task::spawn_blocking(move || parse(Pieces { current: io::Cursor::new(head), rest }, seed));
+    let ended = 'body: loop {
         if size > cap {
             break Some(Answer::Unusable(Unusable::TooLarge));
         }
         match response.chunk().await {
             Ok(Some(chunk)) => {
                 size += chunk.len() as u64;
-                if chunks.send(chunk).await.is_err() {
-                    break None; // The decoder has seen enough.
+                for piece in chunk.chunks(PIECE) {
+                    if pieces.send(piece.to_vec()).await.is_err() {
+                        break 'body None; // The decoder has seen enough.
+                    }
                 }
             }
             Ok(None) => break None,
             Err(error) => break Some(interrupted(&error)),
         }
     };
-    drop(chunks);
+    drop(pieces);
     let decoded = decoder.await.unwrap_or(Answer::Unusable(Unusable::NotJson));
     ended.unwrap_or(decoded)
 }
@@ -89,13 +93,13 @@ fn interrupted<T>(error: &reqwest::Error) -> Answer<T> {
     }
 }
 
-/// The chunks that the network side sends, as a reader; ends when that side is dropped, be it by a timeout.
-struct Chunks<B> {
-    rest: mpsc::Receiver<B>,
+/// The pieces that the network side sends, as a reader; ends when that side is dropped, be it by a timeout.
+struct Pieces {
     current: io::Cursor<Vec<u8>>,
+    rest: mpsc::Receiver<Vec<u8>>,
 }
 
-impl<B: AsRef<[u8]>> Read for Chunks<B> {
+impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = self.current.read(buffer)?;
@@ -103,7 +107,7 @@ impl<B: AsRef<[u8]>> Read for Chunks<B> {
                 return Ok(read);
             }
             match self.rest.blocking_recv() {
-                Some(chunk) => self.current = io::Cursor::new(chunk.as_ref().to_vec()),
+                Some(piece) => self.current = io::Cursor::new(piece),
                 None => return Ok(0),
             }
         }

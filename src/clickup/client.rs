@@ -1,6 +1,9 @@
 //! The calls, over HTTP. One client per process; it holds no token.
 
-use super::{Answer, ErrorBody, Failure, RateLimit, Token, Unusable, User, Workspace, body, transport, wire};
+use super::{
+    Answer, ChannelPage, ErrorBody, Failure, Named, RateLimit, Token, Unusable, User, Workspace, body,
+    transport, wire,
+};
 use jiff::Timestamp;
 use reqwest::{Certificate, Proxy, Response, StatusCode, Url, header::AUTHORIZATION, redirect};
 use serde::de::DeserializeSeed;
@@ -9,9 +12,16 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use strum::{Display, IntoStaticStr};
 
-/// Only the list of workspaces grows with its owner; other answers are small.
+/// A user is small; all other answers grow with what people put into ClickUp.
 const MAX_SMALL_BODY: u64 = 8 * 1024 * 1024;
+
+/// Bytes of one answer that wait while it is decoded, over HTTP/2. The HTTP client's own default is 2 MiB.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// Channels of one page: the most that ClickUp allows (official).
+const CHANNELS_PER_PAGE: &str = "100";
 
 /// Where ClickUp is and how it is reached.
 #[derive(Clone, Debug)]
@@ -72,6 +82,20 @@ pub struct Client {
     max_body: u64,
 }
 
+/// What holds tasks, and tasks themselves: the token's user reaches each or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum NodeKind {
+    /// A space of a workspace.
+    Space,
+    /// A folder of a space.
+    Folder,
+    /// A list of a folder or space.
+    List,
+    /// A task of a list.
+    Task,
+}
+
 /// What came back from a call, and what it told about the token's limit.
 #[derive(Clone, Debug)]
 pub struct Reply<T> {
@@ -109,6 +133,7 @@ impl Client {
             .redirect(redirect::Policy::none())
             .connect_timeout(transport::CONNECT_TIMEOUT)
             .pool_max_idle_per_host(connections)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
             .referer(false);
         if let Some(path) = &ca_file {
             builder = builder.tls_certs_only(read_authorities(path)?);
@@ -126,26 +151,52 @@ impl Client {
 
     /// `GET /v2/user`: whose token it is.
     pub async fn user(&self, token: &Token) -> Reply<User> {
-        self.get(token, &["v2", "user"], None, MAX_SMALL_BODY.min(self.max_body), wire::UserAnswer).await
+        self.get(token, &["v2", "user"], &[], MAX_SMALL_BODY.min(self.max_body), wire::UserAnswer).await
     }
 
     /// `GET /v2/team`: the workspaces that the token of this user sees.
     pub async fn workspaces(&self, token: &Token, user_id: &str) -> Reply<Vec<Workspace>> {
         let seed = wire::TeamsAnswer { user_id: user_id.to_owned() };
-        self.get(token, &["v2", "team"], None, self.max_body, seed).await
+        self.get(token, &["v2", "team"], &[], self.max_body, seed).await
     }
 
-    /// `GET /v2/team/{id}/space`: whether the token can be used in this workspace.
-    pub async fn probe_workspace(&self, token: &Token, id: &str) -> Reply<()> {
-        let path = ["v2", "team", id, "space"];
-        self.get(token, &path, Some(("archived", "false")), self.max_body, wire::ListAnswer("spaces")).await
+    /// `GET /v2/team/{id}/space?archived=false` (official): the spaces of this workspace that the token sees, sorted by id.
+    /// That there is an answer says that the token can be used in the workspace.
+    pub async fn spaces(&self, token: &Token, workspace_id: &str) -> Reply<Vec<Named>> {
+        let path = ["v2", "team", workspace_id, "space"];
+        self.get(token, &path, &[("archived", "false")], self.max_body, wire::SpacesAnswer).await
     }
 
+    /// `GET /v3/workspaces/{id}/chat/channels` (official, but experimental): one page of this workspace's chat channels
+    /// that the token sees, from the first on without a cursor. A page names the next one; an answer that leads back to
+    /// its own page has the wrong shape, and longer circles are for the caller to bound. With a cursor an error may be
+    /// about the cursor, and says nothing about the workspace that had a first page.
+    pub async fn channels(
+        &self,
+        token: &Token,
+        workspace_id: &str,
+        cursor: Option<&str>,
+    ) -> Reply<ChannelPage> {
+        let path = ["v3", "workspaces", workspace_id, "chat", "channels"];
+        let seed = wire::ChannelsAnswer { cursor: cursor.map(str::to_owned) };
+        let first = [("limit", CHANNELS_PER_PAGE)];
+        let query: Vec<_> = first.into_iter().chain(cursor.map(|cursor| ("cursor", cursor))).collect();
+        self.get(token, &path, &query, self.max_body, seed).await
+    }
+
+    /// `GET /v2/space/{id}`, `/v2/folder/{id}`, `/v2/list/{id}` or `/v2/task/{id}` (official): whether the token reaches
+    /// the node; archived ones are answered too. Task ids are ClickUp's own, not a workspace's custom ones.
+    pub async fn node(&self, token: &Token, kind: NodeKind, id: &str) -> Reply<()> {
+        self.get(token, &["v2", kind.into(), id], &[], self.max_body, wire::NodeAnswer).await
+    }
+
+    /// Ids are percent-encoded as one segment each. `.` and `..`, which would be left out, are no ids by the CRD's schema
+    /// nor by what is taken from answers.
     async fn get<S, T>(
         &self,
         token: &Token,
         path: &[&str],
-        query: Option<(&str, &str)>,
+        query: &[(&str, &str)],
         cap: u64,
         seed: S,
     ) -> Reply<T>
@@ -158,8 +209,8 @@ impl Client {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        if let Some((name, value)) = query {
-            url.query_pairs_mut().append_pair(name, value);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
         let (status, rate_limit, answer) = match self.send(token, url).await {
             Ok(response) => {

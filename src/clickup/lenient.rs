@@ -19,6 +19,11 @@ pub(super) trait Lenient: Default {
         Self::default()
     }
 
+    /// Makes something of a truth value.
+    fn boolean(_: bool) -> Self {
+        Self::default()
+    }
+
     /// Makes something of an object, and reads it to its end.
     fn object<'de, A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
@@ -49,8 +54,8 @@ impl<'de, T: Lenient> Visitor<'de> for AnyVisitor<T> {
         Ok(T::default())
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<T, E> {
-        Ok(T::default())
+    fn visit_bool<E: Error>(self, yes: bool) -> Result<T, E> {
+        Ok(T::boolean(yes))
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<T, E> {

@@ -105,6 +105,11 @@ impl TokenKey {
     pub fn spread(&self) -> f64 {
         f64::from(self.0[0]) / 256.0
     }
+
+    /// A number to make jitter of.
+    pub fn seed(&self) -> u64 {
+        self.0.iter().skip(1).take(8).fold(0, |n, byte| n << 8 | u64::from(*byte))
+    }
 }
 
 impl fmt::Debug for TokenKey {

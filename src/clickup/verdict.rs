@@ -74,9 +74,9 @@ pub enum TokenVerdict<T> {
 
 /// What an answer to a call on an id says about that id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NodeVerdict {
-    /// The token reaches it.
-    Granted,
+pub enum NodeVerdict<T = ()> {
+    /// The token reaches it, and this is what it holds.
+    Granted(T),
     /// There is no such id, or it is malformed.
     NotFound,
     /// The workspace, or the user's role in it, refuses the token.
@@ -87,6 +87,25 @@ pub enum NodeVerdict {
     TokenDead,
     /// Nothing.
     NoVerdict(NoVerdict),
+}
+
+impl<T> NodeVerdict<T> {
+    /// Why it is no verdict, if it is none.
+    pub fn no_verdict(&self) -> Option<&NoVerdict> {
+        if let Self::NoVerdict(no) = self { Some(no) } else { None }
+    }
+
+    /// The same verdict with something made of what was granted.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> NodeVerdict<U> {
+        match self {
+            Self::Granted(value) => NodeVerdict::Granted(make(value)),
+            Self::NotFound => NodeVerdict::NotFound,
+            Self::Denied => NodeVerdict::Denied,
+            Self::PlanRequired => NodeVerdict::PlanRequired,
+            Self::TokenDead => NodeVerdict::TokenDead,
+            Self::NoVerdict(no) => NodeVerdict::NoVerdict(no),
+        }
+    }
 }
 
 /// Token-dead codes (official). On a call that names an id, OAUTH_018 may mean the id.
@@ -107,16 +126,43 @@ pub fn judge_token<T>(answer: Answer<T>, reset_in: Option<SignedDuration>) -> To
 }
 
 /// Judges an answer to a call on the id of a workspace, channel or node.
-pub fn judge_node(answer: &Answer<()>, reset_in: Option<SignedDuration>) -> NodeVerdict {
-    let no_verdict = || NodeVerdict::NoVerdict(NoVerdict::of(answer, reset_in));
-    let (status, body) = match answer {
-        Answer::Good(()) => return NodeVerdict::Granted,
-        Answer::Error { status, body } if !rate_limited(*status, body) => (*status, body),
-        _ => return no_verdict(),
+///
+/// | answer | verdict | grade |
+/// | --- | --- | --- |
+/// | 200, right shape | Granted | official |
+/// | 429, or APP_002 with any status | no verdict | measured |
+/// | 400 OAUTH_017 | no verdict: our header did not arrive | measured |
+/// | 400, JSON | NotFound: a malformed id | measured |
+/// | 401, token-dead code | TokenDead | official |
+/// | 401, 403, 404 with ITEM_* or ACCESS_999 | NotFound | measured |
+/// | 401, 403, 404 with TEAM_110 | PlanRequired | measured |
+/// | 401, 403, 404 with another ACCESS_*, OAUTH_* or a lacking permission | Denied | measured |
+/// | 401, 403 in v3's form, without a code | Denied: `GET /v2/user` had accepted the token a moment before | inference |
+/// | 404 in v3's form, without a code | NotFound | inference |
+/// | 5xx with SHARD_* | NotFound: a malformed id | measured |
+/// | 401, 403, 404 with another code, or JSON of no known form, or HTML | no verdict | inference |
+/// | everything else | no verdict | CLICKUP.md §5 |
+pub fn judge_node<T>(answer: Answer<T>, reset_in: Option<SignedDuration>) -> NodeVerdict<T> {
+    let no = match &answer {
+        Answer::Error { status, body } => about_the_id(*status, body),
+        _ => None,
     };
+    match (answer, no) {
+        (Answer::Good(value), _) => NodeVerdict::Granted(value),
+        (_, Some(no)) => no,
+        (other, None) => NodeVerdict::NoVerdict(NoVerdict::of(&other, reset_in)),
+    }
+}
+
+fn about_the_id<T>(status: u16, body: &ErrorBody) -> Option<NodeVerdict<T>> {
+    if rate_limited(status, body) {
+        return None;
+    }
+    // Codes say more than the form.
+    let v3 = body.v3 && body.code.is_none();
     let code = code(body).unwrap_or_default();
-    match status {
-        400 if code == "OAUTH_017" => no_verdict(),
+    Some(match status {
+        400 if code == "OAUTH_017" => return None,
         400 if body.json => NodeVerdict::NotFound,
         401 if DEAD.contains(&code) => NodeVerdict::TokenDead,
         401 | 403 | 404 if code.starts_with("ITEM_") || code == "ACCESS_999" => NodeVerdict::NotFound,
@@ -126,9 +172,11 @@ pub fn judge_node(answer: &Answer<()>, reset_in: Option<SignedDuration>) -> Node
         {
             NodeVerdict::Denied
         }
+        401 | 403 if v3 => NodeVerdict::Denied,
+        404 if v3 => NodeVerdict::NotFound,
         500.. if code.starts_with("SHARD_") => NodeVerdict::NotFound,
-        _ => no_verdict(),
-    }
+        _ => return None,
+    })
 }
 
 impl NoVerdict {
@@ -152,6 +200,11 @@ impl NoVerdict {
             Reason::RequestRefused,
             "ClickUp refused the request without saying that the token is dead: see whether a proxy or an IP allow-list stands in between",
         )
+    }
+
+    /// The pages of a list do not come to an end, or one of them could not be had.
+    pub fn unending_list() -> Self {
+        Self::unexpected("a list whose pages do not come to an end")
     }
 
     fn new(reason: Reason, message: impl Into<String>) -> Self {
@@ -222,7 +275,7 @@ mod tests {
 
     fn error(status: u16, code: &str) -> Answer<()> {
         let code = (!code.is_empty()).then(|| code.to_owned());
-        Answer::Error { status, body: ErrorBody { json: true, code, lacks_permission: false } }
+        Answer::Error { status, body: ErrorBody { json: true, code, ..ErrorBody::default() } }
     }
 
     fn html(status: u16) -> Answer<()> {
@@ -238,11 +291,18 @@ mod tests {
         }
     }
 
+    fn v3(status: u16, code: &str) -> Answer<()> {
+        match error(status, code) {
+            Answer::Error { status, body } => Answer::Error { status, body: ErrorBody { v3: true, ..body } },
+            other => other,
+        }
+    }
+
     /// Every row of CLICKUP.md §3 and §5: (answer, on /user and /team, on an id).
     fn table() -> Vec<(Answer<()>, &'static str, &'static str)> {
         let team_codes = [23, 26, 27].into_iter().chain(29..=45).chain([56, 57, 60, 61]);
         let mut rows = vec![
-            (Answer::Good(()), "Valid", "Granted"),
+            (Answer::Good(()), "Valid", "Granted(())"),
             (error(400, "OAUTH_017"), "RequestRefused", "RequestRefused"),
             (error(400, "INPUT_002"), "UnexpectedResponse", "NotFound"),
             (error(400, ""), "UnexpectedResponse", "NotFound"),
@@ -274,6 +334,20 @@ mod tests {
             (html(503), "ServerError", "ServerError"),
             (error(504, "OAUTH_025"), "ServerError", "ServerError"),
             (html(418), "UnexpectedResponse", "UnexpectedResponse"),
+            (v3(400, ""), "UnexpectedResponse", "NotFound"),
+            (v3(401, ""), "RequestRefused", "Denied"),
+            (v3(402, ""), "UnexpectedResponse", "UnexpectedResponse"),
+            (v3(403, ""), "RequestRefused", "Denied"),
+            (v3(404, ""), "UnexpectedResponse", "NotFound"),
+            (v3(409, ""), "UnexpectedResponse", "UnexpectedResponse"),
+            (v3(429, ""), "RateLimited", "RateLimited"),
+            (v3(500, ""), "ServerError", "ServerError"),
+            (v3(401, "OAUTH_025"), "Rejected", "TokenDead"),
+            (v3(404, "ACCESS_083"), "UnexpectedResponse", "Denied"),
+            (v3(403, "TEAM_110"), "RequestRefused", "PlanRequired"),
+            (v3(403, "APP_002"), "RateLimited", "RateLimited"),
+            (v3(401, "UNKNOWN_1"), "RequestRefused", "RequestRefused"),
+            (v3(404, "UNKNOWN_1"), "UnexpectedResponse", "UnexpectedResponse"),
         ];
         rows.extend(DEAD.map(|c| (error(401, c), "Rejected", "TokenDead")));
         rows.extend(team_codes.map(|n| (error(401, &format!("OAUTH_{n:03}")), "RequestRefused", "Denied")));
@@ -300,7 +374,7 @@ mod tests {
                 TokenVerdict::Rejected => "Rejected".to_owned(),
                 TokenVerdict::NoVerdict(no) => no.reason.to_string(),
             };
-            let on_node = match judge_node(&answer, None) {
+            let on_node = match judge_node(answer.clone(), None) {
                 NodeVerdict::NoVerdict(no) => no.reason.to_string(),
                 verdict => format!("{verdict:?}"),
             };

@@ -40,9 +40,13 @@ pub struct RunArgs {
     #[arg(long, env = "CLICKUP_OPERATOR_MAX_BODY", default_value_t = 64 * 1024 * 1024, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1024..))]
     max_body: u64,
 
-    /// Connections that are worked on at the same time; four times as many checks may wait for ClickUp
+    /// Connections that are worked on at the same time; four times as many requests may wait for ClickUp
     #[arg(long, env = "CLICKUP_OPERATOR_CONCURRENCY", default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
+
+    /// Percent of a token's request limit that routine checks may use, averaged over ten minutes; the rest is its users'
+    #[arg(long, env = "CLICKUP_OPERATOR_BUDGET_PERCENT", default_value_t = 10, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    budget_percent: u8,
 
     /// How old status.lastVerifiedTime may get while nothing else changes, such as 1h
     #[arg(long, env = "CLICKUP_OPERATOR_STATUS_HEARTBEAT", default_value = "1h", value_name = "DURATION")]
@@ -123,6 +127,7 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         Servers::start(args.metrics_addr, args.health_addr, metrics.clone(), health.clone()).await?;
     let options = ControllerOptions {
         concurrency: args.concurrency,
+        budget_percent: args.budget_percent,
         status: StatusOptions { username: args.status_username, heartbeat: args.status_heartbeat.signed() },
     };
     let (mut term, mut int) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);

@@ -3,10 +3,13 @@
 use super::Demand;
 use crate::{
     api::Reason,
-    clickup::{Identity, NoVerdict, NodeVerdict, TokenKey},
+    clickup::{Identity, Named, NoVerdict, NodeKind, NodeVerdict, TokenKey},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
+
+/// The names and ids that a call listed.
+pub type Listed = Arc<[Named]>;
 
 /// The end of one check of one connection.
 #[derive(Clone, Debug)]
@@ -14,13 +17,19 @@ pub struct CheckOutcome {
     /// The token that was checked.
     pub key: TokenKey,
     /// The demand that it was checked for.
-    pub demand: Demand,
+    pub demand: Arc<Demand>,
     /// The annotation's value when the check began.
     pub requested_at: Option<String>,
     /// What was found.
     pub verdict: Verdict,
     /// Requests per minute that ClickUp grants the token, if an answer told.
     pub rate_limit: Option<u32>,
+    /// How long the token's budget held it up.
+    pub held: SignedDuration,
+    /// When ClickUp was asked whether the token is alive; this check may have been served by an answer to another.
+    pub asked: Timestamp,
+    /// Without a verdict: when all who hold the token ask again together.
+    pub retry_at: Option<Timestamp>,
     /// When it ended.
     pub ended: Timestamp,
 }
@@ -32,8 +41,8 @@ pub enum Verdict {
     Valid {
         /// Whose it is and what it sees.
         identity: Arc<Identity>,
-        /// For each workspace that was tried, what came of it.
-        probes: BTreeMap<String, NodeVerdict>,
+        /// What came of the calls on ids.
+        answers: Box<Answers>,
     },
     /// The token is dead.
     Rejected,
@@ -48,20 +57,35 @@ pub enum Verdict {
     NoVerdict(NoVerdict),
 }
 
+/// What came of the calls that name an id.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// Of each workspace that was tried.
+    pub workspaces: BTreeMap<String, NodeVerdict>,
+    /// The spaces of the default workspace, where one is asked for by name.
+    pub spaces: Option<NodeVerdict<Listed>>,
+    /// The chat channels of the default workspace, where one is asked for.
+    pub channels: Option<NodeVerdict<Listed>>,
+    /// Of each node that was tried.
+    pub nodes: BTreeMap<(NodeKind, String), NodeVerdict>,
+}
+
+impl Answers {
+    /// Why a call on an id came to no verdict; a limit first, because it says when to go on.
+    fn no_verdict(&self) -> Option<&NoVerdict> {
+        let Self { workspaces, spaces, channels, nodes } = self;
+        let units = || workspaces.values().chain(nodes.values()).filter_map(NodeVerdict::no_verdict);
+        let lists = || [spaces, channels].into_iter().flatten().filter_map(NodeVerdict::no_verdict);
+        let open = || units().chain(lists());
+        open().find(|no| no.reason == Reason::RateLimited).or_else(|| open().next())
+    }
+}
+
 impl CheckOutcome {
     /// Why the check, or a part of it, ended without a verdict.
     pub fn no_verdict(&self) -> Option<&NoVerdict> {
         match &self.verdict {
-            Verdict::Valid { probes, .. } => {
-                let open = || {
-                    probes.values().filter_map(|probe| match probe {
-                        NodeVerdict::NoVerdict(no) => Some(no),
-                        _ => None,
-                    })
-                };
-                // A limit says when to go on.
-                open().find(|no| no.reason == Reason::RateLimited).or_else(|| open().next())
-            }
+            Verdict::Valid { answers, .. } => answers.no_verdict(),
             Verdict::RejectedOnce(no) | Verdict::NoVerdict(no) => Some(no),
             Verdict::Rejected | Verdict::Suspect { .. } => None,
         }

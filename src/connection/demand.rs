@@ -1,9 +1,12 @@
 //! What of a spec the verdicts are about; other edits keep them.
 
-use crate::api::{ClickUpConnectionSpec, TokenType, WorkspaceRef};
+use crate::api::{
+    AccessRef, ChannelRef, ClickUpConnectionSpec, ConditionType, StandardRole, TokenType, WorkspaceRef,
+};
+use std::ops::BitOrAssign;
 
 /// The demand of a connection. A verdict for one demand says nothing about another.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
     /// What the Secret's value is.
     pub token_type: TokenType,
@@ -11,14 +14,121 @@ pub struct Demand {
     pub default_workspace: Option<WorkspaceRef>,
     /// The workspaces needed besides.
     pub required_workspaces: Vec<WorkspaceRef>,
+    /// The chat channel, in the default workspace.
+    pub channel: Option<ChannelRef>,
+    /// The nodes that the token must reach.
+    pub access: Vec<AccessRef>,
+    /// The least role of the token's user in the default workspace.
+    pub minimum_role: Option<StandardRole>,
 }
 
-impl From<&ClickUpConnectionSpec> for Demand {
-    fn from(spec: &ClickUpConnectionSpec) -> Self {
+/// What of the stored verdicts an edit has made void, until an evaluation is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Touched {
+    /// They are about another token.
+    pub(super) token: bool,
+    pub(super) workspaces: bool,
+    pub(super) channel: bool,
+    pub(super) access: bool,
+}
+
+impl Demand {
+    /// What a spec demands of a token of this type.
+    pub fn of(spec: &ClickUpConnectionSpec, token_type: TokenType) -> Self {
         Self {
-            token_type: spec.token_type,
+            token_type,
             default_workspace: spec.default_workspace.clone(),
             required_workspaces: spec.required_workspaces.clone(),
+            channel: spec.channel.clone(),
+            access: spec.access.clone(),
+            minimum_role: spec.minimum_role,
+        }
+    }
+
+    /// Whether anything is asked for in the default workspace.
+    pub fn needs_default(&self) -> bool {
+        let by_name = |a: &AccessRef| a.space.as_ref().is_some_and(|s| s.name.is_some());
+        self.channel.is_some() || self.minimum_role.is_some() || self.access.iter().any(by_name)
+    }
+
+    /// Whether a condition is about anything that is demanded.
+    pub(super) fn concerns(&self, condition: ConditionType) -> bool {
+        match condition {
+            ConditionType::ChannelResolved => self.channel.is_some(),
+            ConditionType::AccessVerified => !self.access.is_empty() || self.minimum_role.is_some(),
+            _ => true,
+        }
+    }
+
+    /// What an edit to `next` touches: each condition has its part, and the default workspace belongs to all of them.
+    pub(super) fn edited(&self, next: &Self) -> Touched {
+        let Self { token_type, default_workspace, required_workspaces, channel, access, minimum_role } = self;
+        let moved = *default_workspace != next.default_workspace;
+        Touched {
+            token: *token_type != next.token_type,
+            // Where none is named, that one is needed is a demand too.
+            workspaces: moved
+                || *required_workspaces != next.required_workspaces
+                || (default_workspace.is_none() && self.needs_default() != next.needs_default()),
+            channel: moved || *channel != next.channel,
+            access: moved || *access != next.access || *minimum_role != next.minimum_role,
+        }
+    }
+}
+
+impl Touched {
+    pub(super) const ALL: Self = Self { token: true, workspaces: true, channel: true, access: true };
+
+    /// Whether nothing was edited.
+    pub(super) fn is_none(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Whether a verdict of this kind is void.
+    pub(super) fn covers(self, condition: ConditionType) -> bool {
+        match condition {
+            ConditionType::WorkspacesResolved => self.token || self.workspaces,
+            ConditionType::ChannelResolved => self.token || self.channel,
+            ConditionType::AccessVerified => self.token || self.access,
+            _ => self.token,
+        }
+    }
+}
+
+impl BitOrAssign for Touched {
+    fn bitor_assign(&mut self, other: Self) {
+        self.token |= other.token;
+        self.workspaces |= other.workspaces;
+        self.channel |= other.channel;
+        self.access |= other.access;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn an_edit_touches_what_it_is_about() {
+        let demand = |patch: Value| {
+            let mut spec = json!({"tokenSecretRef": {"name": "s"}, "defaultWorkspace": {"id": "1"}, "channel": {"id": "c"},
+                "access": [{"list": {"id": "7"}}], "minimumRole": "Guest"});
+            spec.as_object_mut().unwrap().extend(patch.as_object().unwrap().clone());
+            let spec: ClickUpConnectionSpec = serde_json::from_value(spec).unwrap();
+            Demand::of(&spec, spec.token_type)
+        };
+        let none = Touched::default();
+        for (patch, touched) in [
+            (json!({"displayName": "x", "interval": "1h", "sharing": {"scope": "Cluster"}}), none),
+            (json!({"tokenType": "OAuth"}), Touched { token: true, ..none }),
+            (json!({"requiredWorkspaces": [{"id": "2"}]}), Touched { workspaces: true, ..none }),
+            (json!({"channel": {"id": "d"}}), Touched { channel: true, ..none }),
+            (json!({"access": []}), Touched { access: true, ..none }),
+            (json!({"minimumRole": "Owner"}), Touched { access: true, ..none }),
+            (json!({"defaultWorkspace": {"id": "2"}}), Touched { token: false, ..Touched::ALL }),
+        ] {
+            assert_eq!(demand(json!({})).edited(&demand(patch.clone())), touched, "{patch}");
         }
     }
 }

@@ -104,6 +104,11 @@ impl Findings {
         self.0.insert(condition, finding);
     }
 
+    /// Takes a finding out.
+    pub fn remove(&mut self, condition: ConditionType) {
+        self.0.remove(&condition);
+    }
+
     /// All findings, in the order of the conditions.
     pub fn iter(&self) -> impl Iterator<Item = (ConditionType, &Finding)> {
         self.0.iter().map(|(c, f)| (*c, f))

@@ -10,7 +10,7 @@ pub(super) const ANNOUNCE_AFTER: SignedDuration = SignedDuration::from_secs(2);
 
 /// A number taken from a connection's uid: the same in every process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Phase(u64);
+pub(super) struct Phase(pub(super) u64);
 
 impl Phase {
     pub(super) fn of(uid: &str) -> Self {
@@ -34,13 +34,53 @@ impl Phase {
     }
 }
 
-/// The first of the connection's points on the wall clock that is at least half a period after the last check.
-pub(super) fn routine(last: Timestamp, period: Duration, phase: Phase) -> Timestamp {
-    let period_ms = i64::try_from(period.as_secs()).unwrap_or(i64::MAX / 1000).saturating_mul(1000).max(1);
-    let offset = (phase.fraction() * period_ms as f64) as i64;
-    let earliest = last.as_millisecond() + period_ms / 2;
-    let point = offset + (earliest - offset + period_ms - 1).div_euclid(period_ms) * period_ms;
-    Timestamp::from_millisecond(point).unwrap_or(Timestamp::MAX)
+/// The points on the wall clock at which all who hold a token are checked together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// The shortest interval among them.
+    pub period: Duration,
+    phase: Phase,
+}
+
+impl Beat {
+    /// The points of the connection with this uid, the smallest of those that take part.
+    pub fn of(period: Duration, uid: &str) -> Self {
+        Self { period, phase: Phase::of(uid) }
+    }
+
+    pub(super) fn new(period: Duration, phase: Phase) -> Self {
+        Self { period, phase }
+    }
+
+    /// The same for a token that is dead.
+    pub(super) fn slowly(self) -> Self {
+        Self { period: rejected_period(self.period), ..self }
+    }
+
+    /// The first point not before that time.
+    fn from(self, earliest: Timestamp) -> Timestamp {
+        let period = millis(self.period).max(1);
+        let offset = (self.phase.fraction() * period as f64) as i64;
+        let point = offset
+            + (earliest.as_millisecond() - offset + period - 1).div_euclid(period).saturating_mul(period);
+        Timestamp::from_millisecond(point).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// When a connection that was checked last then is checked again: at the first point of the beat that is at least half an
+/// interval later; one with a longer interval than the beat's rides on the first point that its own makes due.
+pub(super) fn routine(last: Timestamp, interval: Duration, beat: Beat) -> Timestamp {
+    let slack = match millis(beat.period) {
+        // What a check may begin late.
+        period if interval > beat.period => 30_000.min(period / 2),
+        period => period / 2,
+    };
+    let earliest = last.as_millisecond().saturating_add(millis(interval.max(beat.period)) - slack);
+    beat.from(Timestamp::from_millisecond(earliest).unwrap_or(Timestamp::MAX))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX / 1000).saturating_mul(1000)
 }
 
 /// A point that was missed while no operator ran is made up soon, spread over the connections.
@@ -58,12 +98,12 @@ pub(super) fn rejected_period(interval: Duration) -> Duration {
 }
 
 /// How long to wait after the n-th check in a row without a verdict: exponential, with jitter, from 5 s to the lesser of
-/// `interval` and 5 min.
-pub(super) fn backoff(failures: u32, interval: Duration, phase: Phase) -> SignedDuration {
+/// `interval` and 5 min. `seed` makes the jitter: the same for all who are to ask together.
+pub fn retry_after(failures: u32, interval: Duration, seed: u64) -> SignedDuration {
     let most = interval.signed().min(SignedDuration::from_mins(5));
     let least = SignedDuration::from_secs(5);
     let full = (least * 2_i32.saturating_pow(failures.clamp(1, 16))).min(most);
-    (full / 2 + (full / 2).mul_f64(phase.stirred(failures).fraction())).max(least)
+    (full / 2 + (full / 2).mul_f64(Phase(seed).stirred(failures).fraction())).max(least)
 }
 
 /// How long until a Secret that yields no token is read again without an event.
@@ -84,15 +124,34 @@ mod tests {
         for uid in ["a", "b", "7c9e6679-7425-40de-944b-e07fc1f90ae7"] {
             let (phase, period) = (Phase::of(uid), Duration::from_mins(10));
             for after in [0, 1, 77, 299, 300, 301, 599, 600, 12_345] {
-                let next = routine(at(after), period, phase);
+                let next = routine(at(after), period, Beat::new(period, phase));
                 let wait = next.duration_since(at(after)).as_secs();
                 assert!((300..=900).contains(&wait), "{uid} {after}: {wait}");
                 let offset = (phase.fraction() * 600_000.0) as i64;
                 assert_eq!((next.as_millisecond() - offset).rem_euclid(600_000), 0, "{uid} {after}");
             }
-            let first = routine(at(0), period, phase);
-            assert_eq!(routine(first, period, phase).duration_since(first).as_secs(), 600);
+            let beat = Beat::new(period, phase);
+            let first = routine(at(0), period, beat);
+            assert_eq!(routine(first, period, beat).duration_since(first).as_secs(), 600);
         }
+    }
+
+    #[test]
+    fn a_longer_interval_rides_on_the_beat() {
+        let minutes = |n| Duration::from_mins(n);
+        let beat = Beat::new(minutes(10), Phase::of("a"));
+        let point = beat.from(at(0));
+        // A check ends a little after the point at which it was due.
+        let last = point + SignedDuration::from_secs(3);
+        for (interval, beats) in [(10, 1), (11, 2), (15, 2), (20, 2), (21, 3), (60, 6), (1440, 144)] {
+            let next = routine(last, minutes(interval), beat);
+            assert_eq!(next.duration_since(point).as_secs(), beats * 600, "{interval} min");
+        }
+        assert_eq!(
+            routine(last, minutes(5), beat).duration_since(point).as_secs(),
+            600,
+            "not yet in the beat"
+        );
     }
 
     #[test]
@@ -116,7 +175,7 @@ mod tests {
 
     #[test]
     fn backoff_grows_from_5s_to_the_lesser_of_interval_and_5m() {
-        let wait = |n, mins| backoff(n, Duration::from_mins(mins), Phase::of("a")).as_secs();
+        let wait = |n, mins| retry_after(n, Duration::from_mins(mins), Phase::of("a").0).as_secs();
         assert!((5..=10).contains(&wait(1, 10)), "{}", wait(1, 10));
         assert!((10..=20).contains(&wait(2, 10)), "{}", wait(2, 10));
         assert!((150..=300).contains(&wait(30, 10)));

@@ -1,15 +1,22 @@
 //! The whole status, computed from what is there, what was observed, and the time.
 
-use super::{CheckOutcome, Finding, Findings, TokenProblem, Verdict, resolve, summary};
+use super::{
+    Audience, CheckOutcome, Demand, Finding, Findings, TokenProblem, Verdict,
+    access::{Access, DefaultWorkspace, Node},
+    channel::find_channel,
+    demand::Touched,
+    resolve, summary,
+};
 use crate::{
     api::{
-        ClickUpConnectionStatus, ConditionType, Duration, RateLimitStatus, Reason, TokenType, UserStatus,
+        BindingStatus, ClickUpConnectionStatus, ConditionType, Duration, RateLimitStatus, Reason, UserStatus,
         WorkspaceStatus,
     },
     clickup::{Identity, NoVerdict},
 };
 use ConditionType::{
-    Authenticated, RateLimited, Reachable, Ready, Stalled, TokenAvailable, WorkspacesResolved,
+    AccessVerified, Authenticated, ChannelResolved, RateLimited, Reachable, Ready, Reconciling, Stalled,
+    TokenAvailable, WorkspacesResolved,
 };
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -42,29 +49,39 @@ pub enum Evaluation<'a> {
     TimePassed,
 }
 
-/// What of the stored verdicts an edit has made void, until an evaluation is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Touched {
-    /// They are about another token.
-    pub(super) token: bool,
-    /// They are about another demand.
-    pub(super) demand: bool,
-}
-
 /// What besides the evaluation goes into a status.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts<'a> {
     pub(super) previous: Option<&'a ClickUpConnectionStatus>,
     pub(super) generation: i64,
-    pub(super) token_type: TokenType,
+    /// What is asked for; of a spec that cannot be understood nothing is known.
+    pub(super) demand: Option<&'a Demand>,
+    pub(super) audience: Audience,
+    /// The Secret to publish for binding.
+    pub(super) binding: Option<&'a str>,
     pub(super) secret_version: Option<&'a str>,
     pub(super) requested_at: Option<&'a str>,
     pub(super) touched: Touched,
     pub(super) grace_period: Duration,
     /// How long the connection was suspended since ClickUp was last reached: that time does not count.
     pub(super) paused: SignedDuration,
+    /// Whether ClickUp was asked since the process began.
+    pub(super) attempted: bool,
+    /// What has held up a check for too long.
+    pub(super) limited: Option<Limit>,
+    /// Whether the verdicts are too old to stand any longer while that is so.
+    pub(super) overdue: bool,
     pub(super) last_verdict: Option<Timestamp>,
     pub(super) now: Timestamp,
+}
+
+/// What holds up checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// ClickUp's limit for the token, until it resets.
+    Reset,
+    /// The operator's own share of it.
+    Budget,
 }
 
 /// Computes the status. Equal to the previous one, times included, where nothing changed.
@@ -81,7 +98,7 @@ pub(super) fn compose(
         Evaluation::Checking => draft.checking(),
         Evaluation::Checked(outcome) => draft.checked(outcome, options),
         Evaluation::TimePassed if draft.may_lapse() => draft.time_passed(),
-        Evaluation::TimePassed => return draft.status,
+        Evaluation::TimePassed => return draft.put_off(),
     }
     let mut next = draft.finish();
     next.last_verified_time = last_verified(&next, facts, options.heartbeat);
@@ -131,30 +148,26 @@ impl<'a> Draft<'a> {
     }
 
     fn suspended(&mut self) {
-        let Touched { token, demand } = self.facts.touched;
-        for (condition, touched) in [
-            (TokenAvailable, token),
-            (Reachable, false),
-            (Authenticated, token),
-            (WorkspacesResolved, token || demand),
-        ] {
-            self.carry(condition, !touched);
+        let touched = self.facts.touched;
+        for condition in self.verdicts() {
+            self.carry(condition, condition == Reachable || !touched.covers(condition));
         }
-        if token {
-            self.clear_identity();
-        } else if demand {
-            self.status.default_workspace = None;
-        }
-        let ready = self
-            .stored
-            .get(Ready)
-            .filter(|r| !matches!(r.reason, Reason::Checking | Reason::InvalidSpec) && !token && !demand);
+        self.clear_touched();
+        let stands = |r: &&Finding| !matches!(r.reason, Reason::Checking | Reason::InvalidSpec);
+        let ready = self.stored.get(Ready).filter(stands).filter(|_| touched.is_none());
         let ready = ready.cloned().unwrap_or_else(|| {
-            Finding::unknown(
-                Reason::Suspended,
-                "checking is suspended and this spec was not checked: set spec.suspend to false",
-            )
+            let whose = match self.facts.audience {
+                Audience::Owner => "set spec.suspend to false",
+                Audience::Referrer => {
+                    "set spec.suspend to false, here or in the connection that spec.connectionRef names"
+                }
+            };
+            let message = format!("checking is suspended and this spec was not checked: {whose}");
+            Finding::unknown(Reason::Suspended, message)
         });
+        // What was published stays; what is new waits for a check.
+        let published = self.facts.previous.and_then(|p| p.binding.as_ref()).map(|b| b.name.clone());
+        self.bind(published.as_deref().filter(|name| self.facts.binding == Some(name)));
         self.complete(ready, false);
     }
 
@@ -163,19 +176,19 @@ impl<'a> Draft<'a> {
         if problem.is_denied() {
             // That the operator may not look says nothing about what it saw before.
             self.carry_verdicts();
-            if self.facts.touched.token {
-                self.clear_identity();
-            }
+            self.clear_touched();
+            let published = self.facts.previous.and_then(|p| p.binding.as_ref()).map(|b| b.name.clone());
+            self.bind(published.as_deref().filter(|name| self.facts.binding == Some(name)));
         } else {
-            for condition in [Reachable, Authenticated, WorkspacesResolved] {
+            for condition in self.verdicts().filter(|c| *c != TokenAvailable) {
                 self.findings.set(condition, Finding::not_checked());
             }
             self.clear_identity();
-            self.status.secret_resource_version = self.facts.secret_version.map(Into::into);
+            self.secret_version();
+            self.bind(None);
         }
         self.evaluated();
-        let ready = summary::ready(&self.findings, self.grace_runs());
-        self.complete(ready, true);
+        self.sum_up();
     }
 
     fn checking(&mut self) {
@@ -184,18 +197,14 @@ impl<'a> Draft<'a> {
         if self.facts.touched.token {
             self.clear_identity();
         }
+        self.limited();
         self.complete(Finding::unknown(Reason::Checking, "the first check of this token is under way"), true);
     }
 
     fn checked(&mut self, outcome: &CheckOutcome, options: StatusOptions) {
-        let Touched { token, demand } = self.facts.touched;
         self.token_found();
         self.carry_verdicts();
-        if token {
-            self.clear_identity();
-        } else if demand {
-            self.status.default_workspace = None;
-        }
+        self.clear_touched();
         match &outcome.verdict {
             Verdict::Valid { identity, .. } => self.identified(identity, outcome, options),
             Verdict::Rejected => {
@@ -210,73 +219,166 @@ impl<'a> Draft<'a> {
             Verdict::Suspect { .. } => {}
             Verdict::NoVerdict(no) => self.unreachable(no),
         }
-        if let Some(limit) = outcome.rate_limit {
-            self.status.rate_limit = Some(RateLimitStatus { limit: limit.into() });
-        }
-        self.status.secret_resource_version = self.facts.secret_version.map(Into::into);
-        self.status.token_type = Some(self.facts.token_type);
+        self.limited();
+        self.status.rate_limit = outcome
+            .rate_limit
+            .map(|limit| RateLimitStatus { limit: limit.into() })
+            .or(self.status.rate_limit)
+            .filter(|_| self.facts.audience == Audience::Owner);
+        self.secret_version();
+        self.status.token_type = Some(outcome.demand.token_type);
         self.evaluated();
-        let ready = summary::ready(&self.findings, self.grace_runs());
-        self.complete(ready, true);
+        self.sum_up();
     }
 
     /// Whether time alone can change what is summed up; takes over a new version of an unchanged Secret in any case.
     fn may_lapse(&mut self) -> bool {
-        let untouched = self.facts.touched == Touched::default();
+        let untouched = self.facts.touched.is_none();
         if untouched && self.stored.holds(TokenAvailable) && self.facts.secret_version.is_some() {
-            self.status.secret_resource_version = self.facts.secret_version.map(Into::into);
+            self.secret_version();
         }
-        untouched && self.stored.holds(Ready)
+        let stands = |ready: &Finding| ready.is_true() || ready.reason == Reason::RateLimited;
+        let asked = self.facts.attempted || self.facts.limited.is_some();
+        untouched && asked && self.stored.get(Ready).is_some_and(stands)
     }
 
-    /// A verdict that stands is summed up again: its grace may have ended.
+    /// A verdict that stands is summed up again: its grace may have ended, or the patience with a check that is held up.
     fn time_passed(&mut self) {
-        for (condition, finding) in self.stored.iter() {
-            self.findings.set(condition, finding.clone());
+        self.findings = self.stored.clone();
+        self.findings.remove(Reconciling);
+        self.limited();
+        self.sum_up();
+    }
+
+    /// What was found stands, also where it is not about the present demand; but its check may be held up.
+    fn put_off(mut self) -> ClickUpConnectionStatus {
+        let first = self.stored.get(Ready).is_none();
+        if self.facts.limited.is_some() && !first {
+            self.findings = self.stored.clone();
+            self.limited();
+            self.status.conditions = self.conditions(self.facts.generation);
         }
-        let ready = summary::ready(&self.findings, self.grace_runs());
-        self.complete(ready, true);
+        self.status
     }
 
     fn identified(&mut self, identity: &Identity, outcome: &CheckOutcome, options: StatusOptions) {
-        let Verdict::Valid { probes, .. } = &outcome.verdict else { return };
-        let accepted = format!("ClickUp accepts the token as that of user {}", identity.user.id);
+        let Verdict::Valid { answers, .. } = &outcome.verdict else { return };
+        let audience = self.facts.audience;
+        let accepted = match audience {
+            Audience::Owner => format!("ClickUp accepts the token as that of user {}", identity.user.id),
+            Audience::Referrer => "ClickUp accepts the token".to_owned(),
+        };
         self.findings.set(Authenticated, Finding::yes(Reason::TokenAccepted, accepted));
         match outcome.no_verdict() {
             None => self.reached(),
             Some(no) => self.unreachable(no),
         }
-        let resolution = resolve(&outcome.demand, &identity.workspaces);
-        match resolution.judge(probes) {
-            Ok(finding) => self.findings.set(WorkspacesResolved, finding),
-            Err(first) => {
-                let no = outcome.no_verdict().cloned().unwrap_or(first);
-                self.unreachable(&no);
-                let open = self.findings.get(WorkspacesResolved);
-                if open.is_none_or(|f| !f.is_true() && !f.is_false()) {
-                    self.findings.set(WorkspacesResolved, Finding::unknown(no.reason, no.message));
+        let (demand, workspaces) = (&outcome.demand, &identity.workspaces);
+        let resolution = resolve(demand, workspaces);
+        let default = resolution.default.as_ref();
+        self.judged(WorkspacesResolved, resolution.judge(&answers.workspaces, audience).map_err(Some));
+        if let Some(wanted) = &demand.channel {
+            let found = match (default, &answers.channels) {
+                (Some(workspace), Some(listed)) => {
+                    find_channel(wanted, workspace, listed, audience).map_err(Some)
                 }
+                _ => Err(None),
+            };
+            match &found {
+                Ok((_, channel)) => self.status.channel.clone_from(channel),
+                Err(None) => self.status.channel = None,
+                Err(Some(_)) => {}
             }
+            self.judged(ChannelResolved, found.map(|(finding, _)| finding));
         }
-        self.status.user = Some(UserStatus {
-            id: identity.user.id.clone(),
-            name: identity.user.name.clone().filter(|_| options.username),
-        });
-        self.status.workspaces = identity
-            .workspaces
-            .iter()
+        if demand.concerns(AccessVerified) {
+            let role = default.and_then(|d| workspaces.iter().find(|w| w.id == d.id)).and_then(|w| w.role);
+            let default = default.map(|resolved| DefaultWorkspace { resolved: resolved.clone(), role });
+            let wanted: Vec<_> = demand.access.iter().filter_map(Node::of).collect();
+            let access = Access {
+                wanted: &wanted,
+                minimum: demand.minimum_role,
+                default: default.as_ref(),
+                nodes: &answers.nodes,
+                spaces: answers.spaces.as_ref(),
+                audience,
+            };
+            self.judged(AccessVerified, access.judge());
+        }
+        let named = resolution.probes();
+        let shown =
+            workspaces.iter().filter(|w| audience == Audience::Owner || named.contains(&w.id.as_str()));
+        self.status.workspaces = shown
             .take(MAX_WORKSPACES)
-            .map(|w| WorkspaceStatus { id: w.id.clone(), name: w.name.clone(), role: w.role })
+            .map(|w| WorkspaceStatus { id: w.id.clone(), name: w.name.clone(), role: w.role.map(Into::into) })
             .collect();
-        self.status.workspace_count = i64::try_from(identity.workspaces.len()).ok();
+        if audience == Audience::Owner {
+            self.status.user = Some(UserStatus {
+                id: identity.user.id.clone(),
+                name: identity.user.name.clone().filter(|_| options.username),
+            });
+            self.status.workspace_count = i64::try_from(workspaces.len()).ok();
+        }
         self.status.default_workspace = resolution.default;
     }
 
+    /// Takes in what was found about a condition. Without a verdict the one that stands is kept.
+    fn judged(&mut self, condition: ConditionType, found: Result<Finding, Option<NoVerdict>>) {
+        match found {
+            Ok(finding) => self.findings.set(condition, finding),
+            Err(None) => self.findings.set(condition, Finding::not_checked()),
+            Err(Some(no)) => {
+                let open = self.findings.get(condition);
+                if open.is_none_or(|f| !f.is_true() && !f.is_false()) {
+                    self.findings.set(condition, Finding::unknown(no.reason, no.message));
+                }
+            }
+        }
+    }
+
+    /// The verdicts that the spec asks for.
+    fn verdicts(&self) -> impl Iterator<Item = ConditionType> + use<> {
+        let asked =
+            ConditionType::VERDICTS.map(|c| self.facts.demand.is_none_or(|d| d.concerns(c)).then_some(c));
+        asked.into_iter().flatten()
+    }
+
     fn token_found(&mut self) {
-        self.findings.set(
-            TokenAvailable,
-            Finding::yes(Reason::TokenFound, "the Secret holds a token of the declared type"),
-        );
+        let message = match self.facts.audience {
+            Audience::Owner => "the Secret holds a token of the declared type",
+            Audience::Referrer => "the connection that spec.connectionRef names shares its token",
+        };
+        self.findings.set(TokenAvailable, Finding::yes(Reason::TokenFound, message));
+        self.bind(self.facts.binding);
+    }
+
+    /// Publishes the Secret to bind to.
+    fn bind(&mut self, secret: Option<&str>) {
+        self.status.binding = secret.map(|name| BindingStatus { name: name.to_owned() });
+    }
+
+    fn secret_version(&mut self) {
+        let version = self.facts.secret_version.filter(|_| self.facts.audience == Audience::Owner);
+        self.status.secret_resource_version = version.map(Into::into);
+    }
+
+    /// That checks are held up is a condition of its own.
+    fn limited(&mut self) {
+        let Some(limit) = self.facts.limited.filter(|_| self.findings.get(RateLimited).is_none()) else {
+            return;
+        };
+        let message = match limit {
+            Limit::Reset => NoVerdict::rate_limited(None).message,
+            Limit::Budget => "checks of this token are put off so that most of its request limit stays with its users: ask for longer intervals or for less, or use another user's token; see docs/budget.md".to_owned(),
+        };
+        self.findings.set(RateLimited, Finding::yes(Reason::RateLimited, message));
+    }
+
+    fn sum_up(&mut self) {
+        let ready = summary::ready(&self.findings, self.grace_runs());
+        let overdue = self.findings.get(RateLimited).filter(|_| self.facts.overdue && ready.is_true());
+        let ready = overdue.map(|f| Finding::unknown(f.reason, &f.message)).unwrap_or(ready);
+        self.complete(ready, true);
     }
 
     fn reached(&mut self) {
@@ -292,10 +394,18 @@ impl<'a> Draft<'a> {
     }
 
     fn rejected(&mut self) {
-        let message =
-            "ClickUp says that the token is dead, revoked or regenerated: store a new one in the Secret";
+        let message = match self.facts.audience {
+            Audience::Owner => {
+                "ClickUp says that the token is dead, revoked or regenerated: store a new one in the Secret"
+            }
+            Audience::Referrer => {
+                "ClickUp says that the token of the connection that spec.connectionRef names is dead: ask its owner to store a new one"
+            }
+        };
         self.findings.set(Authenticated, Finding::no(Reason::TokenRejected, message));
-        self.findings.set(WorkspacesResolved, Finding::not_checked());
+        for condition in self.verdicts().filter(|c| *c > Authenticated) {
+            self.findings.set(condition, Finding::not_checked());
+        }
         self.clear_identity();
     }
 
@@ -306,10 +416,23 @@ impl<'a> Draft<'a> {
     }
 
     fn carry_verdicts(&mut self) {
-        let Touched { token, demand } = self.facts.touched;
-        self.carry(Reachable, !token);
-        self.carry(Authenticated, !token);
-        self.carry(WorkspacesResolved, !token && !demand);
+        for condition in self.verdicts().filter(|c| *c != TokenAvailable) {
+            self.carry(condition, !self.facts.touched.covers(condition));
+        }
+    }
+
+    /// Clears what was found for another token or another demand.
+    fn clear_touched(&mut self) {
+        let Touched { token, workspaces, channel, access: _ } = self.facts.touched;
+        if token {
+            self.clear_identity();
+        }
+        if workspaces {
+            self.status.default_workspace = None;
+        }
+        if channel {
+            self.status.channel = None;
+        }
     }
 
     fn clear_identity(&mut self) {
@@ -319,6 +442,7 @@ impl<'a> Draft<'a> {
         self.status.workspaces.clear();
         self.status.workspace_count = None;
         self.status.default_workspace = None;
+        self.status.channel = None;
         self.status.rate_limit = None;
     }
 

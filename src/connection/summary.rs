@@ -11,7 +11,7 @@ pub(super) fn ready(findings: &Findings, grace_runs: bool) -> Finding {
     if others_hold && reachable.is_some_and(Finding::is_true) {
         return Finding::yes(
             Reason::Verified,
-            "ClickUp accepts the token, and the workspaces asked for can be used",
+            "ClickUp accepts the token, and everything asked for is there",
         );
     }
     if others_hold && grace_runs && reachable.is_some_and(Finding::is_false) {

@@ -45,6 +45,33 @@ impl TokenProblem {
         Self { reason: Reason::SecretAccessDenied, message }
     }
 
+    /// The connection that is referred to does not share with this namespace, or is not there: who refers cannot tell.
+    pub fn not_shared() -> Self {
+        let message = "no connection by the name in spec.connectionRef is shared with this namespace: correct the reference, or ask the owner to allow this namespace in spec.sharing";
+        Self { reason: Reason::ConnectionNotShared, message: message.to_owned() }
+    }
+
+    /// The same problem, as those are told who use the token of the connection that has it.
+    pub(super) fn for_referrers(&self) -> Self {
+        let (reason, message) = if self.is_denied() {
+            (
+                self.reason,
+                "the operator may not read the Secret of the connection that spec.connectionRef names: ask its owner",
+            )
+        } else {
+            (
+                Reason::ConnectionNotReady,
+                "the Secret of the connection that spec.connectionRef names yields no token: ask its owner",
+            )
+        };
+        Self { reason, message: message.to_owned() }
+    }
+
+    /// Whether there is no consent to use the token.
+    pub(super) fn is_not_shared(&self) -> bool {
+        self.reason == Reason::ConnectionNotShared
+    }
+
     /// What it does to the condition TokenAvailable: that the operator may not look is no answer.
     pub(super) fn finding(&self) -> Finding {
         let status = if self.is_denied() { ConditionStatus::Unknown } else { ConditionStatus::False };

@@ -19,7 +19,11 @@ const QUEUE: usize = 1024;
 
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The reason of the Event that tells an owner of references that were refused; see docs/sharing.md.
+const SHARING_REFUSED: &str = "SharingRefused";
+
 /// Tells of transitions: one line in the log and one Event each.
+#[derive(Clone)]
 pub(super) struct Transitions {
     queue: mpsc::Sender<(Event, ObjectReference)>,
     metrics: Arc<Metrics>,
@@ -60,11 +64,35 @@ impl Transitions {
         let first = before.and_then(|s| s.observed_generation).is_none_or(|observed| observed < 0);
         if let Some((before, now)) = change(ConditionType::Ready) {
             log(stored, before, now, "connection changed");
-            if is_news(first, now) && self.queue.try_send((event(now), stored.object_ref(&()))).is_err() {
-                self.metrics.event("dropped");
+            if is_news(first, now) {
+                self.send(event(now), stored);
             }
         } else if let Some((before, now)) = change(ConditionType::Reachable) {
             log(stored, before, now, "connection stands, but ClickUp's reachability changed");
+        }
+    }
+
+    /// Tells an owner which namespaces refer to the connection without being allowed to.
+    pub(super) fn refused(&self, owner: &StoredConnection, namespaces: &[String]) {
+        let (namespace, name, list) =
+            (&owner.metadata.namespace, &owner.metadata.name, namespaces.join(", "));
+        info!(namespace, name, refused = list, "references to a connection that is not shared with them");
+        let note = format!(
+            "connections in namespaces that this one is not shared with refer to it, among them {list}: allow them in spec.sharing, or have the references removed"
+        );
+        let event = Event {
+            type_: EventType::Warning,
+            reason: SHARING_REFUSED.to_owned(),
+            note: Some(note),
+            action: "Share".to_owned(),
+            secondary: None,
+        };
+        self.send(event, owner);
+    }
+
+    fn send(&self, event: Event, about: &StoredConnection) {
+        if self.queue.try_send((event, about.object_ref(&()))).is_err() {
+            self.metrics.event("dropped");
         }
     }
 }

@@ -4,22 +4,25 @@
 use super::{
     ConnectionRef, ReconcileError,
     checks::{Checks, Lost, RunningCheck},
+    connection_ref,
     events::Transitions,
     index::{SecretIndex, SecretRef, Seen},
+    lock,
+    namespaces::Namespaces,
+    referrers::Referrers,
+    refusals::Refusals,
     registry::{Entry, Memory, Registry, Written},
     secrets, status_writer,
-    token_state::lock,
 };
 use crate::{
     api::{ClickUpConnectionSpec, ClickUpConnectionStatus, StoredConnection},
     clickup::TokenKeys,
-    connection::{StatusOptions, Step},
+    connection::{StatusOptions, Step, TokenSource, shares, uses_selector},
     observe::Metrics,
 };
 use jiff::Timestamp;
 use kube::{
     Client,
-    api::ObjectMeta,
     runtime::{controller::Action, reflector::Store, watcher::Event},
 };
 use std::{
@@ -44,7 +47,11 @@ pub(super) struct Context {
     pub(super) client: Client,
     pub(super) keys: TokenKeys,
     pub(super) checks: Checks,
+    pub(super) store: Store<StoredConnection>,
     pub(super) index: Arc<Mutex<SecretIndex>>,
+    pub(super) referrers: Arc<Mutex<Referrers>>,
+    pub(super) namespaces: Arc<Namespaces>,
+    pub(super) refusals: Refusals,
     pub(super) registry: Registry,
     pub(super) transitions: Transitions,
     pub(super) metrics: Arc<Metrics>,
@@ -118,16 +125,23 @@ async fn pass(
 ) -> Result<Option<Timestamp>, ReconcileError> {
     let (version, status) = current(stored, memory);
     match &stored.spec {
-        Ok(spec) => observe(stored, spec, status.as_ref(), memory, context).await?,
+        Ok(spec) => match source(stored, spec, context) {
+            Sourcing::Known(source) => {
+                observe(stored, spec, source, status.as_ref(), memory, context).await?;
+            }
+            // Once the labels of the Namespaces are known, there is a pass for all whom they concern.
+            Sourcing::Open => return Ok(None),
+        },
         Err(_) => {
             memory.check = None;
-            memory.session.void();
+            memory.token = None;
+            memory.session.void(Timestamp::now());
         }
     }
     let now = Timestamp::now();
     let next = memory.session.status(stored, status.as_ref(), context.status, now);
     let status = settle(stored, version, status, next, memory, context).await?;
-    memory.session.acknowledge(stored);
+    memory.session.acknowledge();
     if !memory.session.awaits_check() {
         memory.check = None;
     }
@@ -136,6 +150,53 @@ async fn pass(
         .as_ref()
         .ok()
         .and_then(|spec| memory.session.next_wake(spec, status.as_ref(), Timestamp::now())))
+}
+
+/// Where a connection's token comes from.
+enum Sourcing {
+    /// From there; `None` where the connection that is referred to does not share it.
+    Known(Option<TokenSource>),
+    /// That depends on labels which are not known yet.
+    Open,
+}
+
+fn source(stored: &StoredConnection, spec: &ClickUpConnectionSpec, context: &Context) -> Sourcing {
+    let namespace = stored.metadata.namespace.as_deref().unwrap_or_default();
+    let Some(reference) = &spec.connection_ref else {
+        return Sourcing::Known(TokenSource::own(namespace, spec));
+    };
+    let Some(owner) = context.store.get(&ConnectionRef::new(&reference.name).within(&reference.namespace))
+    else {
+        return Sourcing::Known(None);
+    };
+    // One that cannot be understood shares with nobody.
+    let Ok(shared) = &owner.spec else { return Sourcing::Known(None) };
+    let labels = context.namespaces.labels(namespace);
+    match shares(shared, &reference.namespace, namespace, labels.as_ref()) {
+        Some(true) => {
+            let recalled = context.registry.entry(&owner).and_then(|entry| entry.recalled_version.clone());
+            Sourcing::Known(TokenSource::lent(&reference.namespace, shared, recalled))
+        }
+        Some(false) => {
+            // One that refers itself has nothing to share, and its owner nothing to correct.
+            if shared.connection_ref.is_none() {
+                let (store, namespaces, owner_ref) =
+                    (context.store.clone(), context.namespaces.clone(), connection_ref(&owner.metadata));
+                let is_refused = move |namespace: &str| {
+                    let Some(Ok(spec)) = store.get(&owner_ref).map(|owner| owner.spec.clone()) else {
+                        return false;
+                    };
+                    let place = owner_ref.namespace.as_deref().unwrap_or_default();
+                    shares(&spec, place, namespace, namespaces.labels(namespace).as_ref()) == Some(false)
+                };
+                context.refusals.note(&owner, namespace, &context.transitions, Timestamp::now(), is_refused);
+            }
+            Sourcing::Known(None)
+        }
+        // Whom nobody can tell to be selected is not.
+        None if context.namespaces.are_denied() => Sourcing::Known(None),
+        None => Sourcing::Open,
+    }
 }
 
 /// The object's version and status: those last written, until the watch shows them or newer ones.
@@ -161,14 +222,17 @@ fn is_older(version: Option<&str>, than: &str) -> bool {
 async fn observe(
     stored: &StoredConnection,
     spec: &ClickUpConnectionSpec,
+    source: Option<TokenSource>,
     status: Option<&ClickUpConnectionStatus>,
     memory: &mut Memory,
     context: &Context,
 ) -> Result<(), ReconcileError> {
     let Memory { session, check, token, .. } = memory;
-    session.notice(stored, spec, status, Timestamp::now());
+    session.notice(stored, spec, source, status, Timestamp::now());
     let connection = connection_ref(&stored.metadata);
-    let seen = lock(&context.index).seen(&connection).cloned();
+    // Who uses another's token looks at that one's Secret.
+    let owner = spec.connection_ref.as_ref().map(|r| ConnectionRef::new(&r.name).within(&r.namespace));
+    let seen = lock(&context.index).seen(owner.as_ref().unwrap_or(&connection)).cloned();
     let seen = seen.as_ref().map(|seen| match seen {
         Seen::Version(version) => Some(version.as_str()),
         Seen::Gone => None,
@@ -176,41 +240,44 @@ async fn observe(
     if let Some(seen) = seen {
         session.secret_seen(seen, status);
     }
-    if let Some(since) = check.as_ref().and_then(RunningCheck::since) {
-        session.check_runs(since);
+    if let (Some(holding), Some(interval)) = (&token, session.interval()) {
+        holding.set_interval(interval);
+        session.follow(holding.common(), Timestamp::now());
+        if let Some((check, since)) = check.as_ref().and_then(|check| Some((check, check.since()?))) {
+            session.check_runs(since, check.held(holding, Timestamp::now()));
+        }
     }
     match check.as_mut().map_or(Ok(None), RunningCheck::outcome) {
-        Ok(Some(outcome)) => session.check_ended(outcome, spec),
+        Ok(Some(outcome)) => session.check_ended(outcome),
         Ok(None) => {}
-        Err(Lost) => session.check_lost(spec.interval, Timestamp::now()),
+        Err(Lost) => session.check_lost(Timestamp::now()),
     }
     loop {
         match session.step(spec, status, Timestamp::now()) {
             Step::Settle => break,
             _ if context.draining.load(Ordering::Relaxed) => break,
             Step::ReadToken { anew } => {
-                let namespace = stored.metadata.namespace.as_deref().unwrap_or_default();
-                let (source, kind) = (&spec.token_secret_ref, spec.token_type);
-                let reading = secrets::read_token(
-                    &context.client,
-                    &context.keys,
-                    namespace,
-                    source,
-                    kind,
-                    seen.flatten().filter(|_| !anew),
-                );
-                let reading = reading.await.map_err(ReconcileError::ReadSecret)?;
-                session.token_read(reading, status, Timestamp::now());
+                let Some(source) = session.token_source() else { break };
+                let seen = seen.flatten().filter(|_| !anew);
+                let reading = secrets::read_token(&context.client, &context.keys, source, seen).await;
+                session.token_read(reading.map_err(ReconcileError::ReadSecret)?, status, Timestamp::now());
+                let Some((key, good_before)) = session.holds(status) else {
+                    *token = None;
+                    continue;
+                };
+                if token.as_ref().is_none_or(|held| held.key() != key) {
+                    let uid = stored.metadata.uid.as_deref().unwrap_or_default();
+                    let interval = session.interval().unwrap_or(spec.interval);
+                    let holding = context.checks.hold(key, uid, connection.clone(), interval, good_before);
+                    // What others know of the token decides when it is due.
+                    session.follow(holding.common(), Timestamp::now());
+                    *token = Some(holding);
+                }
             }
             Step::Check(request) => {
-                let state = context.checks.token(request.key, request.good_before);
-                *token = Some(state.clone());
-                if let Some(until) = Checks::limited_until(&state, Timestamp::now()) {
-                    session.put_off(until, Timestamp::now());
-                    break;
-                }
-                session.check_began(&request);
-                *check = Some(context.checks.begin(connection, state, *request));
+                let Some(holding) = token.as_ref() else { break };
+                session.check_began(&request, Timestamp::now());
+                *check = Some(context.checks.begin(connection, holding, *request));
                 break;
             }
         }
@@ -253,43 +320,65 @@ fn action(wake: Option<Timestamp>) -> Action {
     }
 }
 
-/// Takes in an event of the watch of connections before a pass sees it; `store` holds it already.
-pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>, store: &Store<StoredConnection>) {
+/// Takes in an event of the watch of connections before a pass sees it; the store holds it already.
+pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>) {
     match event {
         Event::Apply(stored) | Event::InitApply(stored) => {
             context.registry.see(stored, Timestamp::now());
-            let connection = connection_ref(&stored.metadata);
-            let secret = stored.spec.as_ref().ok().and_then(|spec| {
-                let namespace = stored.metadata.namespace.clone()?;
-                Some(SecretRef { namespace, name: spec.token_secret_ref.name.clone() })
-            });
-            match secret {
-                Some(secret) => lock(&context.index).refer(connection, secret),
-                None => lock(&context.index).forget(&connection),
-            }
+            refers(context, stored);
         }
         Event::Delete(stored) => {
-            lock(&context.index).forget(&connection_ref(&stored.metadata));
+            let connection = connection_ref(&stored.metadata);
+            lock(&context.index).forget(&connection);
             context.registry.forget(stored.metadata.uid.as_deref().unwrap_or_default());
+            let mut referrers = lock(&context.referrers);
+            referrers.refer(&connection, None);
+            context.namespaces.want(referrers.select(&connection, false));
+            context.wake_all(referrers.changed(&connection, None));
         }
         Event::Init => {}
         Event::InitDone => {
+            let store = &context.store;
             let uids: HashSet<_> = store.state().iter().filter_map(|c| c.metadata.uid.clone()).collect();
             context.registry.retain(|uid| uids.contains(uid));
-            lock(&context.index).retain(|connection| store.get(connection).is_some());
+            let is_there = |connection: &ConnectionRef| store.get(connection).is_some();
+            lock(&context.index).retain(is_there);
+            context.namespaces.want(lock(&context.referrers).retain(is_there));
             if context.listed.send_replace(true) {
                 info!("the watch of ClickUpConnections has shown them all again");
                 // A pass that ran during the list saw what was there before it.
-                for stored in store.state() {
-                    let _ = context.wake.send(connection_ref(&stored.metadata));
-                }
+                context.wake_all(store.state().iter().map(|stored| connection_ref(&stored.metadata)));
             }
         }
     }
 }
 
-/// The name of a connection alone: the references that kube makes hold uid and version too.
-fn connection_ref(metadata: &ObjectMeta) -> ConnectionRef {
-    let name = ConnectionRef::new(metadata.name.as_deref().unwrap_or_default());
-    name.within(metadata.namespace.as_deref().unwrap_or_default())
+/// Notes which Secret and which connection a connection refers to, and wakes those who refer to it.
+fn refers(context: &Context, stored: &StoredConnection) {
+    let connection = connection_ref(&stored.metadata);
+    let spec = stored.spec.as_ref().ok();
+    let secret = spec.and_then(|spec| {
+        let namespace = stored.metadata.namespace.clone()?;
+        Some(SecretRef { namespace, name: spec.token_secret_ref.as_ref()?.name.clone() })
+    });
+    match secret {
+        Some(secret) => lock(&context.index).refer(connection.clone(), secret),
+        None => lock(&context.index).forget(&connection),
+    }
+    let owner = spec.and_then(|spec| spec.connection_ref.as_ref());
+    let mut referrers = lock(&context.referrers);
+    referrers.refer(&connection, owner.map(|r| ConnectionRef::new(&r.name).within(&r.namespace)));
+    context.namespaces.want(referrers.select(&connection, spec.is_some_and(uses_selector)));
+    let uid = stored.metadata.uid.as_deref().unwrap_or_default();
+    context.wake_all(referrers.changed(&connection, Some((uid, stored.generation()))));
+}
+
+impl Context {
+    /// Asks for a pass over each of these.
+    pub(super) fn wake_all(&self, connections: impl IntoIterator<Item = ConnectionRef>) {
+        for connection in connections {
+            // Nobody listens only when the process is about to end.
+            let _ = self.wake.send(connection);
+        }
+    }
 }

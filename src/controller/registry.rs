@@ -1,8 +1,8 @@
 //! The memory of every connection, and when each is due: what is due and not begun is a fault that /healthz reports.
 
 use super::{
-    checks::{RunningCheck, State},
-    token_state::lock,
+    checks::{Holding, RunningCheck},
+    lock,
 };
 use crate::{
     api::{ClickUpConnectionStatus, StoredConnection},
@@ -30,6 +30,9 @@ pub(super) struct Entry {
     /// Held by the pass that is under way; there is never more than one.
     pub(super) memory: tokio::sync::Mutex<Memory>,
     due_at: AtomicI64,
+    /// The version of the Secret that its status named when it was first seen: verdicts from before this process began,
+    /// also of those who use its token, are about that one.
+    pub(super) recalled_version: Option<String>,
 }
 
 /// What is remembered of one connection, the running check and the last write included.
@@ -37,7 +40,7 @@ pub(super) struct Memory {
     pub(super) session: Session,
     pub(super) check: Option<RunningCheck>,
     /// Keeps what is known of the token for as long as the connection holds it.
-    pub(super) token: Option<State>,
+    pub(super) token: Option<Holding>,
     pub(super) written: Option<Box<Written>>,
     pub(super) failures: u32,
 }
@@ -64,6 +67,7 @@ impl Registry {
             Arc::new(Entry {
                 memory: tokio::sync::Mutex::new(memory),
                 due_at: AtomicI64::new(now.as_millisecond()),
+                recalled_version: stored.status.as_ref().and_then(|s| s.secret_resource_version.clone()),
             })
         };
         lock(&self.entries).entry(uid).or_insert_with(fresh);

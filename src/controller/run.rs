@@ -1,10 +1,14 @@
 //! The controller's life: start the watches, run passes until the end is asked for, then finish what runs.
 
 use super::{
-    checks::Checks,
+    checks::{Checks, Limits},
     events,
     index::SecretIndex,
+    lock,
+    namespaces::{Changed, Namespaces},
     reconcile::{self, Context},
+    referrers::Referrers,
+    refusals::Refusals,
     registry::Registry,
     secrets,
 };
@@ -45,13 +49,15 @@ const LAST_EVENTS: Duration = Duration::from_secs(1);
 pub struct ControllerOptions {
     /// Passes that run at the same time.
     pub concurrency: u16,
+    /// Percent of a token's limit that routine checks may use.
+    pub budget_percent: u8,
     /// What the status holds.
     pub status: StatusOptions,
 }
 
 impl ControllerOptions {
-    /// Checks that run at the same time: they mostly wait for ClickUp, so there are more of them than passes.
-    pub fn checks(&self) -> usize {
+    /// Requests to ClickUp at the same time: who sends one mostly waits, so there are more of them than passes.
+    pub fn requests(&self) -> usize {
         usize::from(self.concurrency) * 4
     }
 }
@@ -71,11 +77,17 @@ pub async fn run(
     // Holds at most an entry per connection and event; the scheduler takes them off at once and merges them.
     let (wake, woken) = mpsc::unbounded_channel();
     let (transitions, events) = events::start(client.clone(), metrics.clone());
+    let (store, writer) = reflector::store();
+    let limits = Limits { at_once: options.requests(), budget_percent: options.budget_percent };
     let context = Arc::new(Context {
         client: client.clone(),
         keys: TokenKeys::generate()?,
-        checks: Checks::new(clickup, metrics.clone(), options.checks(), wake.clone()),
+        checks: Checks::new(clickup, metrics.clone(), limits, wake.clone()),
+        store: store.clone(),
         index: Arc::new(Mutex::new(SecretIndex::default())),
+        referrers: Arc::new(Mutex::new(Referrers::default())),
+        namespaces: Arc::new(Namespaces::default()),
+        refusals: Refusals::default(),
         registry: Registry::default(),
         transitions,
         metrics: metrics.clone(),
@@ -85,18 +97,38 @@ pub async fn run(
         listed: watch::Sender::new(false),
     });
 
-    let (store, writer) = reflector::store();
     metrics.observe(store.clone());
-    let connections = connections(&client, context.clone(), store.clone(), writer);
+    let connections = connections(&client, context.clone(), writer);
 
     let (synced, mut secrets_synced) = watch::channel(false);
     let secrets = AbortOnDropHandle::new(tokio::spawn({
         let (index, mut listed) = (context.index.clone(), context.listed.subscribe());
+        let (client, wake, referrers) = (client.clone(), wake.clone(), context.referrers.clone());
         async move {
             // First who refers to what, then the Secrets: events of others need not be kept.
             if listed.wait_for(|listed| *listed).await.is_ok() {
-                secrets::watch_versions(client, index, wake, synced).await;
+                let changed = |connection| {
+                    let referrers = lock(&referrers);
+                    // Nobody listens only when the process is about to end.
+                    referrers.of(&connection).for_each(|referrer| drop(wake.send(referrer.clone())));
+                    drop(wake.send(connection));
+                };
+                secrets::watch_versions(client, index, changed, synced).await;
             }
+        }
+    }));
+    let namespaces = AbortOnDropHandle::new(tokio::spawn({
+        let (namespaces, referrers) = (context.namespaces.clone(), context.referrers.clone());
+        async move {
+            let changed = |changed| {
+                let referrers = lock(&referrers);
+                let wake = |referrer: &super::ConnectionRef| drop(wake.send(referrer.clone()));
+                match changed {
+                    Changed::One(namespace) => referrers.within(&namespace).for_each(wake),
+                    Changed::All => referrers.all().for_each(wake),
+                }
+            };
+            namespaces.watch(client, changed).await;
         }
     }));
     let ready = AbortOnDropHandle::new(tokio::spawn({
@@ -133,7 +165,7 @@ pub async fn run(
         () = over => warn!("passes still run: they are given up"),
     }
     // With the last pass the last sender of Events is gone.
-    drop((secrets, ready));
+    drop((secrets, namespaces, ready));
     if timeout(LAST_EVENTS, events).await.is_err() {
         warn!("some Events could not be written in time");
     }
@@ -145,7 +177,6 @@ pub async fn run(
 fn connections(
     client: &Client,
     context: Arc<Context>,
-    store: reflector::Store<StoredConnection>,
     writer: reflector::store::Writer<StoredConnection>,
 ) -> impl futures::Stream<Item = Result<StoredConnection, watcher::Error>> + Send + 'static {
     let api: Api<StoredConnection> = Api::all(client.clone());
@@ -157,7 +188,7 @@ fn connections(
         .inspect(move |event| match event {
             Ok(event) => {
                 failing = false;
-                reconcile::take_in(&context, event, &store);
+                reconcile::take_in(&context, event);
             }
             Err(error) if !std::mem::replace(&mut failing, true) => {
                 let error = secrets::watch_error(error);

@@ -3,12 +3,12 @@
 use super::{
     ApiError, ConnectionRef,
     index::{SecretIndex, SecretRef, Seen},
-    token_state::lock,
+    lock,
 };
 use crate::{
-    api::{SecretKeyRef, TOKEN_TYPE_LABEL, TokenType},
+    api::TOKEN_TYPE_LABEL,
     clickup::TokenKeys,
-    connection::{SecretContent, TokenProblem, TokenReading, token_of},
+    connection::{SecretContent, TokenProblem, TokenReading, TokenSource, token_of},
 };
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
@@ -24,7 +24,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::time::timeout;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
@@ -39,11 +39,10 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) async fn read_token(
     client: &Client,
     keys: &TokenKeys,
-    namespace: &str,
-    source: &SecretKeyRef,
-    kind: TokenType,
+    source: &TokenSource,
     seen: Option<&str>,
 ) -> Result<TokenReading, ApiError> {
+    let TokenSource { namespace, secret: source, token_type: kind, lender: _ } = source;
     let params = seen.map(GetParams::at).unwrap_or_default();
     let path = Secret::url_path(&(), Some(namespace));
     let request =
@@ -61,7 +60,7 @@ pub(super) async fn read_token(
             }
         };
     let version = secret.metadata.resource_version.clone().unwrap_or_default();
-    Ok(match token_of(&secret.content(), source, kind) {
+    Ok(match token_of(&secret.content(), source, *kind) {
         Ok(token) => TokenReading::Found { key: keys.key(&token), token: Arc::new(token), version },
         Err(problem) => TokenReading::Unavailable { problem, version: Some(version) },
     })
@@ -102,7 +101,7 @@ impl TokenSecret {
 pub(super) async fn watch_versions(
     client: Client,
     index: Arc<Mutex<SecretIndex>>,
-    changed: mpsc::UnboundedSender<ConnectionRef>,
+    changed: impl Fn(ConnectionRef),
     synced: tokio::sync::watch::Sender<bool>,
 ) {
     let api: Api<PartialObjectMeta<Secret>> = Api::all(client);
@@ -146,11 +145,7 @@ pub(super) async fn watch_versions(
                 Vec::new()
             }
         };
-        for connection in concerned {
-            if changed.send(connection).is_err() {
-                return;
-            }
-        }
+        concerned.into_iter().for_each(&changed);
     }
 }
 

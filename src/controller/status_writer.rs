@@ -95,9 +95,11 @@ fn replacing(status: &ClickUpConnectionStatus) -> Value {
         "workspaceCount",
         "workspaces",
         "defaultWorkspace",
+        "channel",
         "rateLimit",
         "lastVerifiedTime",
         "lastHandledReconcileAt",
+        "binding",
     ];
     let mut patch = json!(status);
     if let Some(map) = patch.as_object_mut() {

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{ConditionType, StoredConnection},
-    clickup::NoVerdict,
+    clickup::{NoVerdict, NodeKind},
     connection::{CheckOutcome, Verdict},
 };
 use kube::runtime::reflector::Store;
@@ -27,6 +27,27 @@ pub enum Call {
     Workspaces,
     /// `GET /v2/team/{id}/space`.
     Spaces,
+    /// `GET /v3/workspaces/{id}/chat/channels`.
+    Channels,
+    /// `GET /v2/space/{id}`.
+    Space,
+    /// `GET /v2/folder/{id}`.
+    Folder,
+    /// `GET /v2/list/{id}`.
+    List,
+    /// `GET /v2/task/{id}`.
+    Task,
+}
+
+impl From<NodeKind> for Call {
+    fn from(kind: NodeKind) -> Self {
+        match kind {
+            NodeKind::Space => Self::Space,
+            NodeKind::Folder => Self::Folder,
+            NodeKind::List => Self::List,
+            NodeKind::Task => Self::Task,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -1,6 +1,6 @@
 //! What ClickUp, and what stands in between, can answer.
 
-use crate::harness::{Account, client, client_for, on_node, on_token, options, simulator};
+use crate::harness::{Account, Call, client, client_for, on_node, options, simulator};
 use clickup_operator::clickup::{TokenVerdict, judge_token};
 use clickup_simulator::fault::{Body, Delivery, Fault};
 use clickup_simulator::messages::LogQuery;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 const UNEXPECTED: &str = "UnexpectedResponse";
 const REFUSED: &str = "RequestRefused";
 
-/// Status, code, what `/user` and `/team` end in, what the probe of a workspace ends in.
+/// Status, code, what `/user` and `/team` end in, what the calls on an id end in.
 type Row = (u16, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
@@ -73,12 +73,12 @@ async fn errors_are_judged_by_status_and_code() {
         .chain(not_authorized.iter().map(|code| (401, code.as_str(), REFUSED, "Denied")));
     let mut count = 0;
     for row in rows {
-        let (status, code, token, probe) = row;
+        let (status, code, token, node) = row;
         let ends = account.ends(&client, |fault| fault.error(status, code, "made up")).await;
-        ends.assert(token, probe, row);
+        ends.assert(token, node, row);
         count += 1;
     }
-    println!("{count} rows of status and code, 3 calls each");
+    println!("{count} rows of status and code, 8 calls each");
 }
 
 /// Other members than `err` and `ECODE`, or none of these.
@@ -86,7 +86,7 @@ async fn errors_are_judged_by_status_and_code() {
 async fn errors_have_many_bodies() {
     let (account, client) = (Account::new().await, client());
     let no_key = json!(["can_use_public_api_dev_key"]);
-    for (status, body, token, probe) in [
+    for (status, body, token, node) in [
         (
             403,
             json!({"err": "made up", "ECODE": "ACCESS_083", "invalid_permissions": no_key}),
@@ -115,27 +115,45 @@ async fn errors_have_many_bodies() {
         (401, json!({"err": "OAUTH_025 made up"}), REFUSED, REFUSED),
         (
             403,
-            json!({"status": 403, "message": "made up", "trace_id": "1", "timestamp": 1}),
+            json!({"status": 403, "message": "made up", "trace_id": "1", "ECODE": "X_1"}),
             REFUSED,
             REFUSED,
         ),
-        (
-            404,
-            json!({"status": 404, "message": "made up", "trace_id": "1", "timestamp": 1}),
-            UNEXPECTED,
-            UNEXPECTED,
-        ),
+        (404, json!({"status": 404, "message": "made up", "timestamp": 1}), UNEXPECTED, UNEXPECTED),
+        (403, json!({"message": "made up", "request_id": "1"}), REFUSED, REFUSED),
         (401, json!(["OAUTH_025"]), REFUSED, REFUSED),
         (401, json!("OAUTH_025"), REFUSED, REFUSED),
         (401, json!(null), REFUSED, REFUSED),
     ] {
         let ends = account.ends(&client, |fault| fault.json(status, body.clone())).await;
-        ends.assert(token, probe, (status, &body));
+        ends.assert(token, node, (status, &body));
     }
-    for (length, token, probe) in [(60_000, "Rejected", "TokenDead"), (1_000_000, REFUSED, REFUSED)] {
+    for (length, token, node) in [(60_000, "Rejected", "TokenDead"), (1_000_000, REFUSED, REFUSED)] {
         let long = json!({"err": "x".repeat(length), "ECODE": "OAUTH_025"});
         let ends = account.ends(&client, |fault| fault.json(401, long.clone())).await;
-        ends.assert(token, probe, "an error is read up to 64 KiB");
+        ends.assert(token, node, "an error is read up to 64 KiB");
+    }
+}
+
+/// The form of v3 has no code: the status speaks about an id, and never about the token.
+#[tokio::test]
+async fn errors_of_v3_have_no_code() {
+    let (account, client) = (Account::new().await, client());
+    for (status, token, node) in [
+        (400, UNEXPECTED, "NotFound"),
+        (401, REFUSED, "Denied"),
+        (402, UNEXPECTED, UNEXPECTED),
+        (403, REFUSED, "Denied"),
+        (404, UNEXPECTED, "NotFound"),
+        (429, "RateLimited", "RateLimited"),
+        (500, "ServerError", "ServerError"),
+        (503, "ServerError", "ServerError"),
+    ] {
+        for trace in [json!(123_456_789), json!(u64::MAX), json!("a1-b2"), json!(null)] {
+            let body = json!({"status": status, "message": "made up", "trace_id": trace, "timestamp": 1});
+            let ends = account.ends(&client, |fault| fault.json(status, body.clone())).await;
+            ends.assert(token, node, (status, &body));
+        }
     }
 }
 
@@ -176,12 +194,14 @@ async fn a_good_status_needs_a_good_body() {
         "".to_owned(),
         "OK".to_owned(),
         "{".to_owned(),
-        "{\"user\": {\"id\": 1, \"teams\": [], \"spaces\": []}".to_owned(),
-        "{\"user\": {\"id\": 1}, \"teams\": [], \"spaces\": []} and more".to_owned(),
-        "{\"user\": {\"id\": 1}, \"teams\": [], \"spaces\": []}{}".to_owned(),
-        format!("{{\"user\": {{\"id\": 1}}, \"teams\": [], \"spaces\": [{padding}"),
+        "{\"user\": {\"id\": 1, \"teams\": [], \"spaces\": [], \"data\": [], \"id\": 1}".to_owned(),
+        "{\"user\": {\"id\": 1}, \"teams\": [], \"spaces\": [], \"data\": [], \"id\": 1} and more".to_owned(),
+        "{\"user\": {\"id\": 1}, \"teams\": [], \"spaces\": [], \"data\": [], \"id\": 1}{}".to_owned(),
+        format!("{{\"user\": {{\"id\": 1}}, \"teams\": [], \"id\": 1, \"data\": [], \"spaces\": [{padding}"),
         format!("{padding}<html>"),
-        format!("{{\"user\": {{\"id\": 1}}, \"teams\": [], \"spaces\": []}}{padding}x"),
+        format!(
+            "{{\"user\": {{\"id\": 1}}, \"teams\": [], \"spaces\": [], \"data\": [], \"id\": 1}}{padding}x"
+        ),
         "[".repeat(100_000),
         "{\"user\": \u{0}}".to_owned(),
     ];
@@ -194,13 +214,13 @@ async fn a_good_status_needs_a_good_body() {
         json!([]),
         json!(null),
         json!("user"),
-        json!({"user": null, "teams": null, "spaces": null}),
-        json!({"user": [], "teams": {}, "spaces": {}}),
-        json!({"user": {}, "teams": [{}], "spaces": 1}),
-        json!({"user": {"id": null}, "teams": [null], "spaces": "none"}),
-        json!({"user": {"id": "a"}, "teams": [{"id": "a"}], "spaces": true}),
-        json!({"user": {"id": 1.5}, "teams": [{"id": 1.5}], "Spaces": []}),
-        json!({"user": {"id": ""}, "teams": [{"id": ""}], "spaces ": []}),
+        json!({"user": null, "teams": null, "spaces": null, "data": null}),
+        json!({"user": [], "teams": {}, "spaces": {}, "data": {}}),
+        json!({"user": {}, "teams": [{}], "spaces": 1, "data": 1}),
+        json!({"user": {"id": null}, "teams": [null], "spaces": "none", "data": "none"}),
+        json!({"user": {"id": "a"}, "teams": [{"id": "a"}], "spaces": true, "data": [], "next_cursor": {}}),
+        json!({"user": {"id": 1.5}, "teams": [{"id": 1.5}], "Spaces": [], "Data": [], "Id": 1}),
+        json!({"user": {"id": ""}, "teams": [{"id": ""}], "spaces ": [], "data ": [], "id ": 1}),
         json!({"err": "made up", "ECODE": "OAUTH_025"}),
     ] {
         let ends = account.ends(&client, |fault| fault.json(200, shape.clone())).await;
@@ -231,12 +251,10 @@ async fn redirects_are_not_followed() {
     let followed =
         log.entries.iter().find(|entry| entry.path.contains(&format!("redirected/{}", account.name)));
     assert_eq!(followed, None);
-    let of_token = LogQuery { token: Some(account.name.clone()), ..LogQuery::default() };
-    let asked: Vec<_> = account.control.log(&of_token).await.unwrap().entries;
-    let paths: BTreeSet<_> = asked.iter().map(|entry| entry.path.as_str()).collect();
-    let space = format!("/v2/team/{}/space", account.workspace);
-    assert_eq!(paths, BTreeSet::from(["/v2/user", "/v2/team", space.as_str()]));
-    assert_eq!(asked.len(), 7 * 3 * 3, "nothing was asked twice");
+    let asked = account.asked().await;
+    let paths: BTreeSet<_> = asked.iter().map(|(path, _)| path.clone()).collect();
+    assert_eq!(paths, BTreeSet::from(Call::ALL.map(|call| account.path(call))));
+    assert_eq!(asked.len(), 7 * 3 * Call::ALL.len(), "nothing was asked twice");
 }
 
 /// The rows that need no fault.
@@ -265,14 +283,11 @@ async fn the_simulators_own_answers() {
             ("abc", "NotFound"),
             (&overlong, "NotFound"),
         ] {
-            let probe = client.probe_workspace(&account.token, id).await;
-            assert_eq!(on_node(&probe).0, ends, "{id}");
+            let spaces = client.spaces(&account.token, id).await;
+            assert_eq!(on_node(spaces).0, ends, "{id}");
         }
         account.control.revoke(&account.name).await.unwrap();
-        assert_eq!(on_token(client.user(&account.token).await).0, "Rejected");
-        assert_eq!(on_token(client.workspaces(&account.token, "1").await).0, "Rejected");
-        let probe = client.probe_workspace(&account.token, &account.workspace).await;
-        assert_eq!(on_node(&probe).0, "TokenDead");
+        account.ask_all(&client).await.assert("Rejected", "TokenDead", kind);
     }
 }
 
@@ -285,9 +300,9 @@ async fn a_workspace_can_refuse_a_live_token() {
         let refusal = json!({"workspace": workspace, "status": status});
         let refusal: Refusal = serde_json::from_value(refusal).unwrap();
         account.control.refuse(&account.name, refusal).await.unwrap();
-        let probe = client.probe_workspace(&account.token, &account.workspace).await;
-        assert_eq!((probe.status, on_node(&probe).0.as_str()), (Some(status), "Denied"));
-        assert_eq!(on_token(client.user(&account.token).await).0, "Valid");
+        let spaces = client.spaces(&account.token, &account.workspace).await;
+        assert_eq!((spaces.status, on_node(spaces).0.as_str()), (Some(status), "Denied"));
+        account.ask_all(&client).await.assert("Valid", "Denied", status);
     }
 }
 
@@ -336,11 +351,12 @@ async fn a_real_limit_is_told_and_kept() {
     assert_eq!(limits(&client.user(&account.token).await.rate_limit), (Some(2), Some(1)));
     let id = account.user.to_string();
     assert_eq!(limits(&client.workspaces(&account.token, &id).await.rate_limit), (Some(2), Some(0)));
-    let probe = client.probe_workspace(&account.token, &account.workspace).await;
-    assert_eq!((probe.status, limits(&probe.rate_limit)), (Some(429), (Some(2), Some(0))));
-    assert_eq!(on_node(&probe).0, "RateLimited");
-    let reset_in = probe.rate_limit.reset_in.unwrap().as_secs();
+    let spaces = client.spaces(&account.token, &account.workspace).await;
+    assert_eq!((spaces.status, limits(&spaces.rate_limit)), (Some(429), (Some(2), Some(0))));
+    let reset_in = spaces.rate_limit.reset_in.unwrap().as_secs();
     assert!((0..=61).contains(&reset_in), "{reset_in}");
+    assert_eq!(on_node(spaces).0, "RateLimited");
+    account.ask_all(&client).await.assert("RateLimited", "RateLimited", "the limit is used up");
 }
 
 #[tokio::test]

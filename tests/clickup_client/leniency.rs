@@ -1,8 +1,9 @@
 //! ClickUp's JSON is not what its documentation says.
 
 use crate::harness::{Account, client};
-use clickup_operator::api::WorkspaceRole::{self, Admin, Guest, Member, Other, Owner};
-use clickup_operator::clickup::Answer;
+use clickup_operator::api::StandardRole::{Admin, Guest, Member, Owner};
+use clickup_operator::clickup::Role::{self, Custom, Standard, Unknown};
+use clickup_operator::clickup::{Answer, NodeKind};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -51,7 +52,7 @@ async fn users() {
 
 #[tokio::test]
 async fn workspaces() {
-    type Expected = (&'static str, Option<&'static str>, Option<WorkspaceRole>);
+    type Expected = (&'static str, Option<&'static str>, Option<Role>);
     let (account, client) = (Account::new().await, client());
     let member = |id: Value, role: Value| json!({"user": {"id": id, "role": role, "username": null}, "invited_by": null});
     let rows: Vec<(Value, Vec<Expected>)> = vec![
@@ -62,24 +63,38 @@ async fn workspaces() {
         (json!([{"id": "1", "members": []}]), vec![("1", None, None)]),
         (
             json!([{"members": [member(json!(7), json!(1))], "name": "A", "id": "1"}]),
-            vec![("1", Some("A"), Some(Owner))],
+            vec![("1", Some("A"), Some(Standard(Owner)))],
         ),
         (
             json!([{"id": "1", "members": [member(json!(8), json!(1)), member(json!("7"), json!("2")), member(json!(9), json!(4))]}]),
-            vec![("1", None, Some(Admin))],
+            vec![("1", None, Some(Standard(Admin)))],
         ),
-        (json!([{"id": "1", "members": [member(json!(7), json!(3))]}]), vec![("1", None, Some(Member))]),
-        (json!([{"id": "1", "members": [member(json!(7), json!(4))]}]), vec![("1", None, Some(Guest))]),
-        (json!([{"id": "1", "members": [member(json!(7), json!(5))]}]), vec![("1", None, Some(Other))]),
+        (
+            json!([{"id": "1", "members": [member(json!(7), json!(3))]}]),
+            vec![("1", None, Some(Standard(Member)))],
+        ),
+        (
+            json!([{"id": "1", "members": [member(json!(7), json!(4))]}]),
+            vec![("1", None, Some(Standard(Guest)))],
+        ),
+        (json!([{"id": "1", "members": [member(json!(7), json!(5))]}]), vec![("1", None, Some(Unknown))]),
         (json!([{"id": "1", "members": [member(json!(7), json!(null))]}]), vec![("1", None, None)]),
         (
             json!([{"id": "1", "members": [{"user": null}, {}, {"user": {}}, member(json!(null), json!(1))]}]),
             vec![("1", None, None)],
         ),
-        (json!([{"id": "1", "members": [member(json!(7), json!(-1))]}]), vec![("1", None, Some(Other))]),
+        (json!([{"id": "1", "members": [member(json!(7), json!(-1))]}]), vec![("1", None, Some(Unknown))]),
         (
             json!([{"id": "1", "name": 7}, {"id": "2", "name": {}}]),
             vec![("1", None, None), ("2", None, None)],
+        ),
+        (
+            json!([{"id": "1", "members": [{"user": {"id": 7, "role": 3, "custom_role": {"id": 99, "name": "x", "inherited_role": 4}}}]}]),
+            vec![("1", None, Some(Custom { inherits: Some(Guest) }))],
+        ),
+        (
+            json!([{"id": "1", "members": [{"user": {"id": 7, "role": 3, "custom_role": {"id": 99, "inherited_role": null}}}]}]),
+            vec![("1", None, Some(Custom { inherits: None }))],
         ),
         // Sorted as numbers, and none twice.
         (
@@ -124,11 +139,13 @@ async fn odd_members_spoil_nothing() {
         json!({"user": {"id": {}, "role": []}}),
         json!({"user": {"id": 8, "role": "admin"}}),
         json!({"user": {"id": 8, "role": 2.5}}),
+        json!({"user": {"id": 8, "custom_role": [{"inherited_role": 1}]}}),
+        json!({"user": {"id": 8, "custom_role": {"inherited_role": {"id": 1}}}}),
     ] {
         let body = json!({"teams": [{"id": "1", "name": "Acme", "members": [odd, me]}]});
         account.arm(|fault| fault.json(200, body)).await;
         match client.workspaces(&account.token, "7").await.answer {
-            Answer::Good(workspaces) => assert_eq!(workspaces[0].role, Some(Admin), "{odd}"),
+            Answer::Good(workspaces) => assert_eq!(workspaces[0].role, Some(Standard(Admin)), "{odd}"),
             other => panic!("{odd}: {other:?}"),
         }
     }
@@ -137,12 +154,48 @@ async fn odd_members_spoil_nothing() {
 #[tokio::test]
 async fn spaces() {
     let (account, client) = (Account::new().await, client());
+    let rows = [
+        (json!({"spaces": []}), vec![]),
+        (
+            json!({"spaces": [{"id": 1}, null, "text", [], {}, {"id": null, "name": "x"}], "more": null}),
+            vec![("1", None)],
+        ),
+        (
+            json!({"spaces": [{"id": "90", "name": "B", "features": {"id": 1, "name": "x"}}, {"name": "A\r\n", "id": 8}]}),
+            vec![("8", Some("A")), ("90", Some("B"))],
+        ),
+        // None twice, and as large as bodies that are decoded while they arrive.
+        (
+            json!({"x": {}, "spaces": vec![json!({"id": "1", "name": "x".repeat(100)}); 2000]}),
+            vec![("1", None)],
+        ),
+    ];
+    for (body, expected) in &rows {
+        account.arm(|fault| fault.json(200, body.clone())).await;
+        let Answer::Good(spaces) = client.spaces(&account.token, "1").await.answer else { panic!("{body}") };
+        let ids = |space: &(&'static str, Option<&'static str>)| space.0;
+        assert_eq!(
+            spaces.iter().map(|space| space.id.as_str()).collect::<Vec<_>>(),
+            expected.iter().map(ids).collect::<Vec<_>>()
+        );
+        for (space, (_, name)) in spaces.iter().zip(expected).filter(|(_, (_, name))| name.is_some()) {
+            assert_eq!(space.name.as_deref(), *name, "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nodes() {
+    let (account, client) = (Account::new().await, client());
     for body in [
-        json!({"spaces": []}),
-        json!({"spaces": [{"id": 1}, null, "text", []], "more": null}),
-        json!({"x": {}, "spaces": vec![json!({"id": "1", "name": "x".repeat(100)}); 2000]}),
+        json!({"id": "1", "name": "x"}),
+        json!({"id": 1, "name": null, "lists": {}, "new": [{"id": null}]}),
+        json!({"archived": true, "x": "x".repeat(300_000), "id": null}),
     ] {
-        account.arm(|fault| fault.json(200, body)).await;
-        assert_eq!(client.probe_workspace(&account.token, "1").await.answer, Answer::Good(()));
+        for kind in [NodeKind::Space, NodeKind::Task] {
+            account.arm(|fault| fault.json(200, body.clone())).await;
+            let reply = client.node(&account.token, kind, "1").await;
+            assert_eq!(reply.answer, Answer::Good(()), "{kind}");
+        }
     }
 }

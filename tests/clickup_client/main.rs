@@ -8,9 +8,11 @@
 )]
 
 mod answers;
+mod channels;
 mod harness;
 mod leniency;
 mod network;
+mod nodes;
 mod options;
 mod proxy;
 mod requests;

@@ -1,6 +1,6 @@
 //! What is sent: how the token travels, and to which paths.
 
-use crate::harness::{Account, client, client_for, on_node, on_token, options, simulator};
+use crate::harness::{Account, Call, NODES, client, client_for, on_token, options, simulator};
 use clickup_simulator::messages::{LogQuery, Sent};
 use clickup_simulator::state::Kind;
 use std::sync::{Arc, Mutex};
@@ -11,21 +11,21 @@ use tokio::net::TcpListener;
 async fn a_personal_token_is_sent_raw_and_an_oauth_token_as_bearer() {
     for (kind, sent) in [(Kind::Personal, Sent::Raw), (Kind::Oauth, Sent::Bearer)] {
         let (account, client) = (Account::with(kind).await, client());
-        assert_eq!(on_token(client.user(&account.token).await).0, "Valid");
-        assert_eq!(on_token(client.workspaces(&account.token, &account.user.to_string()).await).0, "Valid");
-        assert_eq!(on_node(&client.probe_workspace(&account.token, &account.workspace).await).0, "Granted");
+        account.ask_all(&client).await.assert("Valid", "Granted", sent);
         let of_token = LogQuery { token: Some(account.name.clone()), ..LogQuery::default() };
         let log = account.control.log(&of_token).await.unwrap().entries;
         assert!(log.iter().all(|entry| entry.sent == sent && entry.method == "GET"), "{log:?}");
-        let asked: Vec<_> = log.iter().map(|entry| (entry.path.as_str(), entry.query.as_str())).collect();
-        let space = format!("/v2/team/{}/space", account.workspace);
-        assert_eq!(asked, [("/v2/user", ""), ("/v2/team", ""), (space.as_str(), "archived=false")]);
+        let asked: Vec<_> = log.into_iter().map(|entry| (entry.path, entry.query)).collect();
+        let queries = ["", "", "archived=false", "limit=100", "", "", "", ""];
+        let expected = Call::ALL.map(|call| account.path(call)).into_iter().zip(queries.map(str::to_owned));
+        assert_eq!(asked, expected.collect::<Vec<_>>());
     }
 }
 
 #[tokio::test]
 async fn ids_are_encoded_in_paths() {
     let (account, client) = (Account::new().await, client());
+    let token = &account.token;
     for (id, segment) in [
         ("a/b", "a%2Fb"),
         ("../user", "..%2Fuser"),
@@ -39,11 +39,38 @@ async fn ids_are_encoded_in_paths() {
         ("a_B", "a_B"),
     ] {
         account.control.reset_log(Some(&account.name)).await.unwrap();
-        client.probe_workspace(&account.token, id).await;
-        let of_token = LogQuery { token: Some(account.name.clone()), ..LogQuery::default() };
-        let log = account.control.log(&of_token).await.unwrap().entries;
-        let asked: Vec<_> = log.iter().map(|entry| (entry.path.as_str(), entry.query.as_str())).collect();
-        assert_eq!(asked, [(format!("/v2/team/{segment}/space").as_str(), "archived=false")], "{id}");
+        client.spaces(token, id).await;
+        client.channels(token, id, None).await;
+        for kind in NODES {
+            client.node(token, kind, id).await;
+        }
+        let expected = [
+            (format!("/v2/team/{segment}/space"), "archived=false".to_owned()),
+            (format!("/v3/workspaces/{segment}/chat/channels"), "limit=100".to_owned()),
+            (format!("/v2/space/{segment}"), String::new()),
+            (format!("/v2/folder/{segment}"), String::new()),
+            (format!("/v2/list/{segment}"), String::new()),
+            (format!("/v2/task/{segment}"), String::new()),
+        ];
+        assert_eq!(account.asked().await, expected, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn cursors_are_encoded_in_queries() {
+    let (account, client) = (Account::new().await, client());
+    for (cursor, sent) in [
+        ("abc-_.~9", "abc-_.%7E9"),
+        ("a+/==", "a%2B%2F%3D%3D"),
+        ("a&limit=1#x", "a%26limit%3D1%23x"),
+        ("%41", "%2541"),
+        ("a b\n", "a+b%0A"),
+        ("ü", "%C3%BC"),
+    ] {
+        account.control.reset_log(Some(&account.name)).await.unwrap();
+        client.channels(&account.token, &account.workspace, Some(cursor)).await;
+        let asked = account.asked().await;
+        assert_eq!(asked, [(account.path(Call::Channels), format!("limit=100&cursor={sent}"))], "{cursor:?}");
     }
 }
 
@@ -52,8 +79,7 @@ async fn a_slash_at_the_end_of_the_base_changes_nothing() {
     let account = Account::new().await;
     let url = format!("{}/", simulator().clickup_url());
     let client = client_for(options(&url));
-    assert_eq!(on_token(client.user(&account.token).await).0, "Valid");
-    assert_eq!(on_node(&client.probe_workspace(&account.token, &account.workspace).await).0, "Granted");
+    account.ask_all(&client).await.assert("Valid", "Granted", url);
 }
 
 /// Whole heads, as they arrive.

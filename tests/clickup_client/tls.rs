@@ -1,6 +1,6 @@
 //! TLS: a good certificate with the right authority, and everything else.
 
-use crate::harness::{Account, client_for, on_node, on_token, options, simulator, tls_endpoints};
+use crate::harness::{Account, Call, client_for, options, simulator, tls_endpoints};
 use clickup_operator::clickup::ClientOptions;
 use std::path::PathBuf;
 use test_support::scratch::ScratchDir;
@@ -23,9 +23,7 @@ async fn the_right_authority_makes_it_good() {
     let by_name = tls_endpoints().good.replace("127.0.0.1", "localhost");
     for url in [tls_endpoints().good.as_str(), &by_name] {
         let client = client_for(with_ca(url, ca.clone()));
-        assert_eq!(on_token(client.user(&account.token).await).0, "Valid", "{url}");
-        assert_eq!(on_token(client.workspaces(&account.token, "1").await).0, "Valid", "{url}");
-        assert_eq!(on_node(&client.probe_workspace(&account.token, &account.workspace).await).0, "Granted");
+        account.ask_all(&client).await.assert("Valid", "Granted", url);
     }
 }
 
@@ -53,11 +51,8 @@ async fn a_bad_certificate_says_what_is_bad() {
             let with_ca = with_ca(url, ca.clone());
             let client =
                 client_for(if trusted { with_ca } else { ClientOptions { ca_file: None, ..with_ca } });
-            for (reason, message) in [
-                on_token(client.user(&account.token).await),
-                on_token(client.workspaces(&account.token, "1").await),
-                on_node(&client.probe_workspace(&account.token, "1").await),
-            ] {
+            for call in Call::ALL {
+                let (reason, message) = account.ask(&client, call).await;
                 assert_eq!((reason.as_str(), message.as_str()), ("TLSFailed", expected.as_str()), "{url}");
                 assert!(!message.contains(|c: char| c.is_ascii_digit()), "{message}");
             }

@@ -1,18 +1,19 @@
 //! The operator's rights: what `deploy/` grants is what it uses.
 
-use crate::case;
+use crate::{OPERATOR, case};
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::Api;
 use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 use test_support::wait;
 
-const OPERATOR: &str = "system:serviceaccount:clickup-operator:clickup-operator";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_right_is_used_and_none_is_missing() {
     let case = case("rights").await;
-    let account = case.verified("bot", json!({})).await;
+    // Whom labels select, it watches Namespaces for.
+    let selector = json!({"matchLabels": {"team": "rights"}});
+    let sharing = json!({"scope": "Namespaces", "namespaceSelector": selector});
+    let account = case.verified("bot", json!({"sharing": sharing})).await;
     for round in ["1", "2"] {
         case.no_secret("bot").await;
         case.until_ready("bot", "False", "SecretNotFound").await;
@@ -31,7 +32,7 @@ async fn every_right_is_used_and_none_is_missing() {
             }
         }
     }
-    assert!(granted.len() >= 6, "the test is void: {granted:?}");
+    assert!(granted.len() >= 7, "the test is void: {granted:?}");
     wait::until(Duration::from_secs(20), "every right to be used", || async {
         let events = case.control_plane.audit_events().map_err(|e| e.to_string())?;
         let ours: Vec<_> = events.iter().filter(|e| e.user == OPERATOR).collect();

@@ -4,9 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod access;
+mod binding;
 mod checking;
 mod events;
+mod one_token;
 mod outages;
+mod privacy;
+mod requirements;
+mod sharing;
 mod tokens;
 mod triggers;
 mod workspaces;
@@ -15,6 +20,9 @@ use test_support::{
     case::Case,
     stack::{SharedStack, Stack, StackOptions},
 };
+
+/// As the audit log knows the operator.
+const OPERATOR: &str = "system:serviceaccount:clickup-operator:clickup-operator";
 
 static STACK: SharedStack = SharedStack::new();
 

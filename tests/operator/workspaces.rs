@@ -33,7 +33,7 @@ async fn every_way_a_workspace_can_fail_has_its_reason() {
             json!({"defaultWorkspace": {"name": "Twin"}}),
             "False",
             "WorkspaceAmbiguous",
-            "by its id",
+            "write the id",
         ),
     ];
     for (name, spec, ..) in &rows {

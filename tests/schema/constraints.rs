@@ -4,8 +4,17 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Keywords of a schema that refuse nothing by themselves.
-const INERT: [&str; 7] =
-    ["default", "description", "properties", "items", "type", "title", "x-kubernetes-list-map-keys"];
+const INERT: [&str; 9] = [
+    "default",
+    "description",
+    "properties",
+    "items",
+    "additionalProperties",
+    "type",
+    "title",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
+];
 
 /// Each constraint with its place, such as `spec.interval maxLength`.
 pub fn constraints(schema: &Value) -> BTreeSet<String> {
@@ -27,6 +36,9 @@ pub fn constraints(schema: &Value) -> BTreeSet<String> {
                         list.iter().map(|rule| format!("{path} rule: {}", rule["message"].as_str().unwrap())),
                     );
                 }
+                "x-kubernetes-list-type" if value == "set" => {
+                    found.insert(format!("{path} set"));
+                }
                 "x-kubernetes-list-type" => {
                     let keys = schema["x-kubernetes-list-map-keys"].as_array().unwrap();
                     let keys: Vec<_> = keys.iter().map(|key| key.as_str().unwrap()).collect();
@@ -41,7 +53,7 @@ pub fn constraints(schema: &Value) -> BTreeSet<String> {
     found
 }
 
-/// Each place and the type that belongs there.
+/// Each place and the type that belongs there. The values of a map are at `*`.
 pub fn types(schema: &Value) -> Vec<(String, String)> {
     let mut types = Vec::new();
     visit(schema, "", &mut |path, schema| {
@@ -69,5 +81,8 @@ fn visit(schema: &Value, path: &str, look: &mut impl FnMut(&str, &Value)) {
     }
     if schema.get("items").is_some() {
         visit(&schema["items"], &format!("{path}[]"), look);
+    }
+    if schema.get("additionalProperties").is_some() {
+        visit(&schema["additionalProperties"], &format!("{path}.*"), look);
     }
 }

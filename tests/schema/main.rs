@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the lints know tests, but not their helper functions")]
 
 mod constraints;
+mod edits;
 mod rows;
+mod statuses;
+mod stored;
 
 use constraints::{constraints, defaults, types};
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams};
@@ -164,7 +167,10 @@ async fn what_breaks_a_rule_is_refused_with_what_to_write() {
 fn is_as_expected(message: &str, row: &rows::Row) -> bool {
     // A rule that cannot be evaluated says so in words that are for programmers.
     let confuses = ["evaluating rule", "rule evaluation error", "conversion error", "no such"];
-    row.says.iter().all(|part| message.contains(part)) && !confuses.iter().any(|part| message.contains(part))
+    let named = message.contains(row.place());
+    named
+        && row.says.iter().all(|part| message.contains(part))
+        && !confuses.iter().any(|part| message.contains(part))
 }
 
 #[tokio::test]
@@ -179,23 +185,9 @@ async fn what_keeps_the_rules_is_accepted() {
     println!("{} accepted", patches.len());
 }
 
-#[tokio::test]
-async fn statuses_have_rules_too() {
-    let connections = Connections::new().await;
-    connections.create(&json!({}), &PostParams::default()).await.unwrap();
-    let rows = rows::refused_statuses();
-    for row in &rows {
-        match connections.patch_status(&row.patch, &PatchParams::default()).await {
-            Ok(_) => panic!("{}: accepted {}", row.breaks, row.patch),
-            Err(message) => assert!(is_as_expected(&message, row), "{}: {message}", row.breaks),
-        }
-    }
-    println!("{} statuses refused", rows.len());
-}
-
-/// Puts a value at a place such as `spec.requiredWorkspaces[].id`.
+/// Puts a value at a place such as `spec.requiredWorkspaces[].id`; in a map it is of the label `any`.
 fn at(path: &str, value: Value) -> Value {
-    path.rsplit('.').fold(value, |value, name| match name.strip_suffix("[]") {
+    path.replace('*', "any").rsplit('.').fold(value, |value, name| match name.strip_suffix("[]") {
         Some(name) => json!({name: [value]}),
         None => json!({name: value}),
     })
@@ -221,11 +213,20 @@ async fn a_null_is_never_stored() {
     let paths = types.iter().map(|(path, _)| path).filter(|path| path.starts_with("spec"));
     let (mut refused, mut replaced, mut dropped) = (0, 0, 0);
     for path in paths {
-        let pointer = format!("/{}", path.replace("[]", "/0").replace('.', "/"));
-        match connections.try_create(&at(path, Value::Null)).await {
+        let pointer = format!("/{}", path.replace("[]", "/0").replace('*', "any").replace('.', "/"));
+        // Nothing but the null is wrong.
+        let around = match path.split('.').nth(1) {
+            Some("connectionRef") => json!({"spec": {"tokenSecretRef": null}}),
+            Some("sharing") if path != "spec.sharing" && path != "spec.sharing.scope" => {
+                json!({"spec": {"sharing": {"scope": "Namespaces"}}})
+            }
+            _ => json!({}),
+        };
+        match connections.try_create(&merged(around, &at(path, Value::Null))).await {
             Err(error) => {
                 refused += 1;
-                let says = ["Required value", "must be of type", "write exactly one of id and name"];
+                let says =
+                    ["Required value", "must be of type", "write exactly one of", "say which namespaces"];
                 assert!(says.iter().any(|part| error.contains(part)), "{path}: {error}");
             }
             Ok(object) => match defaults.iter().find(|(place, _)| place == path) {
@@ -241,6 +242,12 @@ async fn a_null_is_never_stored() {
         }
     }
     assert!(refused > 0 && replaced > 0 && dropped > 0, "{refused} {replaced} {dropped}");
+    // Were it dropped, the selector would select all.
+    let selector = json!({"matchLabels": {"team": null}});
+    let sharing = json!({"scope": "Namespaces", "namespaceSelector": selector});
+    let object = connections.try_create(&json!({"spec": {"sharing": sharing}})).await.unwrap();
+    let kept = object.pointer("/spec/sharing/namespaceSelector/matchLabels");
+    assert_eq!(kept, Some(&json!({"team": ""})));
 }
 
 #[tokio::test]
@@ -254,6 +261,7 @@ async fn defaults_are_filled_in() {
         "timeout": "30s",
         "outageGracePeriod": "30m",
         "suspend": false,
+        "binding": {"enabled": false},
     });
     assert_eq!(created["spec"], expected);
     assert_eq!(created["status"], json!({"observedGeneration": -1}), "until the first check");
@@ -263,8 +271,12 @@ async fn defaults_are_filled_in() {
     assert_eq!(
         places,
         [
+            "spec.binding",
+            "spec.binding.enabled",
             "spec.interval",
             "spec.outageGracePeriod",
+            "spec.sharing.namespaceSelector.matchLabels.*",
+            "spec.sharing.scope",
             "spec.suspend",
             "spec.timeout",
             "spec.tokenSecretRef.key",
@@ -275,14 +287,37 @@ async fn defaults_are_filled_in() {
 }
 
 #[tokio::test]
+async fn what_comes_back_with_its_defaults_can_be_applied() {
+    let connections = Connections::new().await;
+    let shared = connections.try_create(&json!({"spec": {"sharing": {}, "binding": {}}})).await.unwrap();
+    assert_eq!(shared["spec"]["sharing"], json!({"scope": "Private"}));
+    assert_eq!(shared["spec"]["binding"], json!({"enabled": false}));
+    let referrer = connections.try_create(&rows::example_of_a_referrer()).await.unwrap();
+    let reference = json!({"namespace": "platform", "name": "release-bot"});
+    assert_eq!(referrer["spec"]["connectionRef"], reference);
+    assert_eq!(referrer["spec"].get("tokenSecretRef"), None);
+    assert_eq!(referrer["spec"]["tokenType"], "Personal");
+
+    for created in [shared, referrer] {
+        let mut patch = json!({"spec": created["spec"]});
+        if patch.pointer("/spec/connectionRef").is_some() {
+            patch["spec"]["tokenSecretRef"] = Value::Null;
+        }
+        let again = connections.try_create(&patch).await.unwrap();
+        assert_eq!(again["spec"], created["spec"]);
+    }
+}
+
+#[tokio::test]
 async fn unknown_fields_are_dropped_or_refused() {
     let connections = Connections::new().await;
     for (place, pointer) in [
         ("spec.requiredWorkspace", "/spec/requiredWorkspace"),
         ("spec.tokenSecretRef.namespace", "/spec/tokenSecretRef/namespace"),
-        ("spec.channel", "/spec/channel"),
-        ("spec.connectionRef", "/spec/connectionRef"),
         ("spec.token", "/spec/token"),
+        ("spec.channels", "/spec/channels"),
+        ("spec.sharing.namespace", "/spec/sharing/namespace"),
+        ("spec.binding.secret", "/spec/binding/secret"),
     ] {
         let patch = at(place, json!("x"));
         let created = connections.try_create(&patch).await.unwrap();
@@ -293,41 +328,13 @@ async fn unknown_fields_are_dropped_or_refused() {
     connections.try_create_strictly(&json!({})).await.unwrap();
 }
 
+/// By this label reconcilers of the Service Binding specification find the kinds that have a status.binding.name.
 #[tokio::test]
-async fn the_status_is_a_subresource() {
-    let connections = Connections::new().await;
-    let forged = json!({"status": {"user": {"id": "7"}}});
-    let created = connections.create(&forged, &PostParams::default()).await.unwrap();
-    assert_eq!(created["status"], json!({"observedGeneration": -1}), "only /status writes it");
-
-    let written =
-        json!({"spec": {"suspend": true}, "status": {"observedGeneration": 1, "user": {"id": "7"}}});
-    let object = connections.patch_status(&written, &PatchParams::default()).await.unwrap();
-    assert_eq!(object["spec"]["suspend"], false, "/status writes nothing else");
-    assert_eq!(object["metadata"]["generation"], 1);
-
-    let edit = json!({"spec": {"suspend": true}, "status": null});
-    let edited = connections.api.patch("a", &PatchParams::default(), &Patch::Merge(&edit)).await;
-    let edited = outcome(edited).unwrap();
-    assert_eq!((&edited["spec"]["suspend"], &edited["metadata"]["generation"]), (&json!(true), &json!(2)));
-    assert_eq!(edited["status"], json!({"observedGeneration": 1, "user": {"id": "7"}}));
-}
-
-#[tokio::test]
-async fn conditions_are_a_map_by_type() {
-    let connections = Connections::new().await;
-    connections.create(&json!({}), &PostParams::default()).await.unwrap();
-    for (manager, kind) in [("one", "Ready"), ("two", "Reachable"), ("one", "Ready")] {
-        let condition = json!({"type": kind, "status": "True", "reason": "R", "message": manager,
-            "lastTransitionTime": "2026-11-23T10:00:00Z", "observedGeneration": 1});
-        let status = json!({"apiVersion": good()["apiVersion"], "kind": good()["kind"], "status": {"conditions": [condition]}});
-        let apply = Patch::Apply(&status);
-        connections.api.patch_status("a", &PatchParams::apply(manager), &apply).await.unwrap();
-    }
-    let object = serde_json::to_value(connections.api.get("a").await.unwrap()).unwrap();
-    let conditions = object["status"]["conditions"].as_array().unwrap();
-    let kinds: Vec<_> = conditions.iter().map(|c| c["type"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["Ready", "Reachable"], "each manager keeps its own");
+async fn it_is_a_provisioned_service() {
+    let select = "--selector=servicebinding.io/provisioned-service=true";
+    let found = control_plane().await.run_kubectl(["get", "crd", "--output=name", select]).await.unwrap();
+    let name = "clickupconnections.clickup-operator.dev";
+    assert_eq!(found.trim(), format!("customresourcedefinition.apiextensions.k8s.io/{name}"));
 }
 
 #[tokio::test]

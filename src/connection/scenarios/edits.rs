@@ -198,7 +198,8 @@ fn an_annotation_reads_the_secret_too() {
     let mut world = verified(json!({}));
     let stored = world.annotate("x").stored();
     let spec = stored.spec.as_ref().unwrap();
-    world.session.notice(&stored, spec, stored.status.as_ref(), world.now);
+    let source = TokenSource::own("n", spec);
+    world.session.notice(&stored, spec, source, stored.status.as_ref(), world.now);
     let step = world.session.step(spec, stored.status.as_ref(), world.now);
     assert!(matches!(step, Step::ReadToken { anew: true }), "{step:?}");
 }

@@ -1,11 +1,13 @@
 //! Histories of one connection, told to the decision core in the order in which things happen: no IO, the time passed in.
 
 mod edits;
+mod limits;
 mod outages;
+mod sharing;
 
 use super::*;
 use crate::{
-    api::{ClickUpConnectionStatus, StoredConnection, TokenType},
+    api::{ClickUpConnectionSpec, ClickUpConnectionStatus, StoredConnection, TokenType},
     clickup::{Identity, NoVerdict, NodeVerdict, Token, TokenKeys, User, Workspace},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +23,12 @@ struct World {
     secret: Option<(u32, u32)>,
     session: Session,
     check: Option<CheckRequest>,
+    began: Timestamp,
+    /// The check under way is held up.
+    held: Option<Held>,
+    /// The connection whose token is used, if it shares it.
+    lender: Option<ClickUpConnectionSpec>,
+    recalled: Option<String>,
     wake: Option<Timestamp>,
     now: Timestamp,
     writes: u32,
@@ -30,7 +38,10 @@ struct World {
 
 impl World {
     fn new(spec: Value) -> Self {
-        let mut all = json!({"tokenSecretRef": {"name": "s"}});
+        let mut all = json!({});
+        if spec.get("connectionRef").is_none() {
+            all["tokenSecretRef"] = json!({"name": "s"});
+        }
         all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         let object = json!({"metadata": {"name": "a", "namespace": "n", "uid": "u", "generation": 1, "resourceVersion": "1"},
             "spec": all, "status": {"observedGeneration": -1}});
@@ -41,6 +52,10 @@ impl World {
             secret: Some((1, 10)),
             session,
             check: None,
+            began: now,
+            held: None,
+            lender: None,
+            recalled: None,
             wake: None,
             now,
             writes: 0,
@@ -98,24 +113,33 @@ impl World {
         let stored = self.stored();
         let status = stored.status.clone();
         match &stored.spec {
-            Err(_) => self.session.void(),
+            Err(_) => self.session.void(self.now),
             Ok(spec) => {
-                self.session.notice(&stored, spec, status.as_ref(), self.now);
+                let source = match &self.lender {
+                    _ if spec.connection_ref.is_none() => TokenSource::own("n", spec),
+                    Some(owner) => TokenSource::lent("o", owner, self.recalled.clone()),
+                    None => None,
+                };
+                self.session.notice(&stored, spec, source, status.as_ref(), self.now);
                 let seen = self.secret.map(|(_, version)| version.to_string());
                 self.session.secret_seen(seen.as_deref(), status.as_ref());
                 loop {
                     match self.session.step(spec, status.as_ref(), self.now) {
                         Step::Settle => break,
                         Step::ReadToken { .. } => {
-                            self.session.token_read(self.read(spec.token_type), status.as_ref(), self.now)
+                            let kind = self.session.token_source().expect("a source").token_type;
+                            self.session.token_read(self.read(kind), status.as_ref(), self.now);
                         }
                         Step::Check(request) => {
-                            self.session.check_began(&request);
-                            self.session.check_runs(self.now);
+                            self.session.check_began(&request, self.now);
                             self.check = Some(*request);
+                            self.began = self.now;
                             break;
                         }
                     }
+                }
+                if self.check.is_some() {
+                    self.session.check_runs(self.began, self.held);
                 }
                 if !self.session.awaits_check() {
                     self.check = None;
@@ -132,7 +156,7 @@ impl World {
         }
         test_support::invariants::check(&self.object)
             .unwrap_or_else(|broken| panic!("{broken}: {:#}", self.object["status"]));
-        self.session.acknowledge(&stored);
+        self.session.acknowledge();
         let status = self.stored().status;
         self.wake = stored
             .spec
@@ -162,11 +186,25 @@ impl World {
     fn ends(&mut self, verdict: Verdict) -> &mut Self {
         let CheckRequest { key, demand, requested_at, .. } =
             self.check.take().expect("no check is under way");
-        let outcome =
-            CheckOutcome { key, demand, requested_at, verdict, rate_limit: Some(100), ended: self.now };
-        let stored = self.stored();
-        self.session.check_ended(outcome, stored.spec.as_ref().unwrap());
+        let held = self.held.take().map_or(SignedDuration::ZERO, |held| held.lasting);
+        let outcome = CheckOutcome {
+            key,
+            demand,
+            requested_at,
+            verdict,
+            rate_limit: Some(100),
+            held,
+            asked: self.now,
+            retry_at: None,
+            ended: self.now,
+        };
+        self.session.check_ended(outcome);
         self.pass()
+    }
+
+    /// What the status says of the token that is checked.
+    fn good_before(&self) -> Option<bool> {
+        self.session.holds(self.stored().status.as_ref()).map(|(_, good)| good)
     }
 
     fn checks(&self) -> bool {
@@ -189,6 +227,11 @@ impl World {
         self.stored().status.unwrap()
     }
 
+    /// When the last check ended in a verdict.
+    fn session_verdict(&self) -> Timestamp {
+        self.session.last_verdict().expect("a verdict")
+    }
+
     /// Seconds until the next pass is due.
     fn due_in(&self) -> i64 {
         self.wake.map_or(i64::MAX, |at| at.duration_since(self.now).as_secs())
@@ -196,7 +239,7 @@ impl World {
 }
 
 fn valid() -> Verdict {
-    probed(NodeVerdict::Granted)
+    probed(NodeVerdict::Granted(()))
 }
 
 fn probed(verdict: NodeVerdict) -> Verdict {
@@ -205,7 +248,8 @@ fn probed(verdict: NodeVerdict) -> Verdict {
         user: User { id: "183".into(), name: Some("Ada".into()) },
         workspaces: vec![workspace("90", "Acme"), workspace("91", "Labs")],
     };
-    Verdict::Valid { identity: Arc::new(identity), probes: [("90".into(), verdict)].into() }
+    let answers = Answers { workspaces: [("90".into(), verdict)].into(), ..Answers::default() };
+    Verdict::Valid { identity: Arc::new(identity), answers: Box::new(answers) }
 }
 
 fn down() -> Verdict {

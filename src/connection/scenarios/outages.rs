@@ -129,11 +129,11 @@ fn a_restart_sends_no_burst_and_forgets_no_grace() {
     let mut world = verified(json!({}));
     world.restart().secret(2, 20).pass();
     assert!(world.checks());
-    assert!(!world.check.as_ref().unwrap().good_before);
+    assert_eq!(world.good_before(), Some(false));
     // An unchanged one was good before.
     let mut world = verified(json!({}));
     world.restart().annotate("x").pass();
-    assert!(world.check.as_ref().unwrap().good_before);
+    assert_eq!(world.good_before(), Some(true));
 }
 
 #[test]

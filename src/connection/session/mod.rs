@@ -5,13 +5,15 @@
 mod outlook;
 mod take_in;
 
-use super::{CheckOutcome, Demand, Findings, TokenProblem, schedule, schedule::Phase, status::Touched};
+use super::{
+    Beat, CheckOutcome, Demand, Findings, TokenProblem, TokenSource, demand::Touched, schedule,
+    schedule::Phase,
+};
 use crate::{
     api::{
-        ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Duration, Reason, SecretKeyRef,
-        StoredConnection,
+        ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Duration, Reason, StoredConnection,
     },
-    clickup::{Token, TokenKey},
+    clickup::{Token, TokenKey, Urgency},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -55,15 +57,48 @@ pub struct CheckRequest {
     /// The token.
     pub token: Arc<Token>,
     /// What it is checked for.
-    pub demand: Demand,
+    pub demand: Arc<Demand>,
     /// The annotation's value.
     pub requested_at: Option<String>,
     /// An answer to a question asked before this does not do.
     pub not_before: Timestamp,
     /// For the calls of the check together.
     pub timeout: Duration,
-    /// Whether the status says that ClickUp accepted this token before.
-    pub good_before: bool,
+    /// Whether it can wait.
+    pub urgency: Urgency,
+    /// Whether the annotation asks for it.
+    pub annotated: bool,
+    /// When a check last ended in a verdict: among equals, who waits longest comes first.
+    pub last_verdict: Option<Timestamp>,
+}
+
+/// Why a check that has begun sends nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// ClickUp wants no request with this token until its limit resets; else the operator's own budget is spent.
+    pub by_reset: bool,
+    /// For how long it was held up so far.
+    pub lasting: SignedDuration,
+}
+
+/// The end of an outage: what failed in it is not to wait for its backoff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// Since when ClickUp answers again.
+    pub since: Timestamp,
+    /// When to ask again.
+    pub retry_at: Timestamp,
+}
+
+/// What all who hold a token have in common.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Common {
+    /// When they are checked together.
+    pub beat: Option<Beat>,
+    /// The end of the last outage.
+    pub recovery: Option<Recovery>,
+    /// When ClickUp was asked for the answer that told something new about the token.
+    pub news_at: Option<Timestamp>,
 }
 
 /// What a pass does next.
@@ -90,21 +125,33 @@ pub struct Session {
     reading: Option<TokenReading>,
     /// The token that the stored verdicts are about, once it was read.
     key: Option<TokenKey>,
-    /// Something asks for a check now.
-    wanted: bool,
+    /// Since when something asks for a check now.
+    wanted: Option<Timestamp>,
     not_before: Option<Timestamp>,
     requested_at: Option<String>,
-    due: Timestamp,
+    /// Until when an annotation waits: who uses another's token asks once a minute at most.
+    quiet_until: Option<Timestamp>,
+    next: Next,
+    /// When those who hold the token are checked together, once it is known who they are.
+    beat: Option<Beat>,
     reread_at: Option<Timestamp>,
     read_anew: bool,
-    checking: Option<Checking>,
+    checking: Option<Box<Checking>>,
     /// Boxed: it is there for a moment only, and there are many sessions.
     outcome: Option<Box<CheckOutcome>>,
     failures: u32,
+    /// When the last check ended, if without a verdict.
+    failed_at: Option<Timestamp>,
+    /// When the answer was asked for that the last check was about.
+    answered_at: Option<Timestamp>,
     /// Whether this process asked ClickUp at all: until then nothing lapses.
     attempted: bool,
     last_verdict: Option<Timestamp>,
+    recalled_at: Timestamp,
     waiting_since: Option<Timestamp>,
+    held: Option<Held>,
+    /// The last check was held up too long.
+    limited: bool,
     suspended_at: Option<Timestamp>,
     paused: SignedDuration,
 }
@@ -112,16 +159,33 @@ pub struct Session {
 #[derive(Debug)]
 struct Seen {
     generation: i64,
-    demand: Demand,
-    source: SecretKeyRef,
-    suspend: bool,
+    demand: Arc<Demand>,
+    /// `None` where a connection is referred to that is not shared with this one.
+    source: Option<TokenSource>,
+    suspended: bool,
+    /// The connection's own, or the longer one of the connection that it refers to.
+    interval: Duration,
+}
+
+/// When the next check is due, unless something asks for one before.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// Then.
+    At(Timestamp),
+    /// Then, to confirm a rejection.
+    Confirm(Timestamp),
+    /// At the beat, after the last verdict.
+    Routine { last: Timestamp, dead: bool },
 }
 
 #[derive(Debug)]
 struct Checking {
     key: TokenKey,
-    demand: Demand,
+    demand: Arc<Demand>,
     requested_at: Option<String>,
+    not_before: Timestamp,
+    urgency: Urgency,
+    began: Timestamp,
 }
 
 impl Session {
@@ -133,21 +197,28 @@ impl Session {
         let mut session = Self {
             phase,
             seen: None,
-            touched: Touched { token: !unchanged, demand: !unchanged },
+            touched: if unchanged { Touched::default() } else { Touched::ALL },
             reading: None,
             key: None,
-            wanted: true,
+            wanted: Some(now),
             not_before: None,
             requested_at: status.and_then(|s| s.last_handled_reconcile_at.clone()),
-            due: now,
+            quiet_until: None,
+            next: Next::At(now),
+            beat: None,
             reread_at: None,
             read_anew: false,
             checking: None,
             outcome: None,
             failures: 0,
+            failed_at: None,
+            answered_at: None,
             attempted: false,
             last_verdict: status.and_then(|s| s.last_verified_time.as_ref()).map(|t| t.0),
+            recalled_at: now,
             waiting_since: None,
+            held: None,
+            limited: false,
             suspended_at: None,
             paused: SignedDuration::ZERO,
         };
@@ -164,24 +235,109 @@ impl Session {
         let token_found = findings.holds(ConditionType::TokenAvailable);
         let suspended = is(ConditionType::Ready, Reason::Suspended);
         // Without a token, reading the Secret tells; what was never judged is due now.
-        self.wanted = !token_found || suspended || findings.get(ConditionType::Ready).is_none();
-        let period = if is(ConditionType::Authenticated, Reason::TokenRejected) {
-            schedule::rejected_period(spec.interval)
+        let unjudged = !token_found || suspended || findings.get(ConditionType::Ready).is_none();
+        self.wanted = unjudged.then_some(now);
+        let own = Beat::new(spec.interval, self.phase);
+        let (period, beat) = if is(ConditionType::Authenticated, Reason::TokenRejected) {
+            (schedule::rejected_period(spec.interval), own.slowly())
         } else {
-            spec.interval
+            (spec.interval, own)
         };
         let reached = findings.holds(ConditionType::Reachable);
-        let next =
-            self.last_verdict.filter(|_| reached).map(|last| schedule::routine(last, period, self.phase));
+        let next = self.last_verdict.filter(|_| reached).map(|last| schedule::routine(last, period, beat));
         let retry = spec.interval.min(Duration::from_mins(5));
-        self.due = match next {
+        self.next = Next::At(match next {
             Some(next) => schedule::resumed(next, now, spec.interval, self.phase),
             None => schedule::resumed(now, now, retry, self.phase),
-        };
+        });
     }
 
     /// Whether a check is under way whose end is awaited.
     pub fn awaits_check(&self) -> bool {
         self.checking.is_some()
+    }
+
+    /// When a check last ended in a verdict.
+    pub fn last_verdict(&self) -> Option<Timestamp> {
+        self.last_verdict
+    }
+
+    /// How often this connection wants to be checked, once its spec was seen.
+    pub fn interval(&self) -> Option<Duration> {
+        self.seen.as_ref().map(|seen| seen.interval)
+    }
+
+    /// The token that was read, if there is one that may be sent, and whether the status says that it was good before.
+    pub fn holds(&self, status: Option<&ClickUpConnectionStatus>) -> Option<(TokenKey, bool)> {
+        match &self.reading {
+            Some(TokenReading::Found { key, .. }) => Some((*key, self.good_before(status))),
+            // What may not be read was read before, and stands.
+            Some(TokenReading::Unavailable { problem, .. }) if problem.is_denied() => {
+                self.key.map(|key| (key, false))
+            }
+            _ => None,
+        }
+    }
+
+    fn good_before(&self, status: Option<&ClickUpConnectionStatus>) -> bool {
+        !self.touched.token && Findings::stored(status).holds(ConditionType::Authenticated)
+    }
+
+    /// Takes over what all who hold the token have in common.
+    pub fn follow(&mut self, common: Common, now: Timestamp) {
+        let Common { beat, recovery, news_at } = common;
+        self.beat = beat;
+        if let Next::Confirm(_) = self.next {
+            return;
+        }
+        if let (Next::At(at), Some(Recovery { since, retry_at })) = (&mut self.next, recovery)
+            && self.failed_at.is_some_and(|failed| failed < since)
+        {
+            *at = retry_at.min(*at);
+        }
+        if self.answered_at.is_some_and(|answered| news_at.is_some_and(|news| answered < news)) {
+            self.next = Next::At(now);
+        }
+    }
+
+    fn due(&self) -> Timestamp {
+        match self.next {
+            Next::At(at) | Next::Confirm(at) => at,
+            Next::Routine { last, dead } => {
+                let interval = self.interval().unwrap_or(Duration::from_mins(10));
+                let beat = self.beat.unwrap_or(Beat::new(interval, self.phase));
+                if dead {
+                    schedule::routine(last, schedule::rejected_period(interval), beat.slowly())
+                } else {
+                    schedule::routine(last, interval, beat)
+                }
+            }
+        }
+    }
+
+    fn suspended(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.suspended)
+    }
+
+    fn unshared(&self) -> bool {
+        matches!(&self.reading, Some(TokenReading::Unavailable { problem, .. }) if problem.is_not_shared())
+    }
+
+    fn source(&self) -> Option<&TokenSource> {
+        self.seen.as_ref()?.source.as_ref()
+    }
+
+    /// How long a check may be held up before that is a condition of its own.
+    fn patience(&self, urgency: Urgency) -> SignedDuration {
+        match urgency {
+            Urgency::Routine => self.interval().unwrap_or(Duration::from_mins(10)).signed(),
+            Urgency::Asked | Urgency::Confirmation => SignedDuration::from_secs(10),
+        }
+    }
+
+    /// Whether the check under way is held up for too long.
+    fn late(&self) -> bool {
+        let patience = self.checking.as_ref().map(|c| self.patience(c.urgency));
+        self.held.zip(patience).is_some_and(|(held, patience)| held.by_reset || held.lasting > patience)
     }
 }

@@ -1,50 +1,99 @@
 //! What happens to a connection, as it comes.
 
-use super::{CheckRequest, Checking, Seen, Session, TokenReading};
+use super::{CheckRequest, Checking, Held, Next, Seen, Session, TokenReading};
 use crate::{
     api::{
         ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Duration, Reason, StoredConnection,
     },
-    connection::{CheckOutcome, Demand, Finding, Findings, Verdict, schedule, status::Touched},
+    connection::{
+        CheckOutcome, Demand, Finding, Findings, TokenProblem, TokenSource, Verdict, demand::Touched,
+        schedule,
+    },
 };
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+/// How long an annotation waits after the last one, where another's token is used.
+const BETWEEN_ANNOTATIONS: SignedDuration = SignedDuration::from_mins(1);
 
 impl Session {
-    /// Takes in the spec and the annotation.
+    /// Takes in the spec, where its token comes from (`None` if the connection that it refers to is not shared with it),
+    /// and the annotation.
     pub fn notice(
         &mut self,
         stored: &StoredConnection,
         spec: &ClickUpConnectionSpec,
+        source: Option<TokenSource>,
         status: Option<&ClickUpConnectionStatus>,
         now: Timestamp,
     ) {
-        let next = Seen {
-            generation: stored.generation(),
-            demand: Demand::from(spec),
-            source: spec.token_secret_ref.clone(),
-            suspend: spec.suspend,
+        let lender = source.as_ref().and_then(|s| s.lender.as_ref());
+        let token_type = source.as_ref().map_or(spec.token_type, |s| s.token_type);
+        let demand = Demand::of(spec, token_type);
+        let suspended = spec.suspend || lender.is_some_and(|l| l.suspended);
+        let interval = lender.map_or(spec.interval, |l| l.interval.max(spec.interval));
+        let before = self.seen.take();
+        let was_suspended = before.as_ref().is_some_and(|s| s.suspended);
+        let demand = match before {
+            None => Arc::new(demand),
+            Some(before) => {
+                let edited = before.demand.edited(&demand);
+                let moved = edited.token || !same_secret(before.source.as_ref(), source.as_ref());
+                self.touched |= edited;
+                // What may be told about a token depends on whose it is, and nothing was known while it was not shared.
+                self.touched.token |= lends(before.source.as_ref()) != lends(source.as_ref());
+                if moved {
+                    self.reading = None;
+                }
+                if moved || before.generation != stored.generation() {
+                    self.wanted.get_or_insert(now);
+                }
+                if *before.demand == demand { before.demand } else { Arc::new(demand) }
+            }
         };
-        let was_suspended = self.seen.as_ref().is_some_and(|s| s.suspend);
-        if let Some(seen) = &self.seen {
-            let retyped = seen.demand.token_type != next.demand.token_type;
-            self.touched.demand |= seen.demand != next.demand;
-            self.touched.token |= retyped;
-            self.wanted |= seen.generation != next.generation;
-            if retyped || seen.source != next.source {
-                self.reading = None;
+        let referring = spec.connection_ref.is_some();
+        let shared = source.is_some();
+        self.seen = Some(Seen { generation: stored.generation(), demand, source, suspended, interval });
+        if shared {
+            self.suspend(was_suspended, suspended, status, now);
+            self.notice_annotation(stored, referring, now);
+        } else {
+            self.refused();
+            // Nothing is asked for it, but the evaluation is complete.
+            if let Some(requested) = stored.requested_at().filter(|_| !suspended) {
+                self.requested_at = Some(requested.into());
             }
         }
-        self.suspend(was_suspended, next.suspend, status, now);
+    }
+
+    fn notice_annotation(&mut self, stored: &StoredConnection, referring: bool, now: Timestamp) {
         let requested = stored.requested_at();
-        if requested.is_some() && requested != self.requested_at.as_deref() {
-            self.requested_at = requested.map(Into::into);
-            self.wanted = true;
-            self.not_before = Some(now);
-            // The Secret may have been edited just before, and the watch of Secrets may be behind.
-            self.reread_at = Some(Timestamp::MIN);
-            self.read_anew = true;
+        if requested.is_none() || requested == self.requested_at.as_deref() || self.suspended() {
+            return;
         }
-        self.seen = Some(next);
+        if self.quiet_until.is_some_and(|until| until > now) {
+            return;
+        }
+        self.quiet_until = referring.then(|| now + BETWEEN_ANNOTATIONS);
+        self.requested_at = requested.map(Into::into);
+        self.wanted.get_or_insert(now);
+        self.not_before = Some(now);
+        // The Secret may have been edited just before, and the watch of Secrets may be behind.
+        self.reread_at = Some(Timestamp::MIN);
+        self.read_anew = true;
+    }
+
+    /// The connection that is referred to does not share its token.
+    fn refused(&mut self) {
+        if !self.unshared() {
+            self.forget_check();
+            self.wanted = None;
+            self.reread_at = None;
+            self.key = None;
+            self.touched.token = true;
+            self.reading =
+                Some(TokenReading::Unavailable { problem: TokenProblem::not_shared(), version: None });
+        }
     }
 
     fn suspend(
@@ -65,28 +114,31 @@ impl Session {
             if findings.get(ConditionType::Reachable).is_some_and(Finding::is_false) {
                 self.paused += pause;
             }
-            self.wanted = true;
+            self.wanted.get_or_insert(now);
             // What happened to the Secret meanwhile has waited too.
             self.reading = None;
         }
     }
 
     /// Forgets everything about an object that cannot be understood.
-    pub fn void(&mut self) {
+    pub fn void(&mut self, now: Timestamp) {
         self.forget_check();
         self.seen = None;
-        self.touched = Touched { token: true, demand: true };
+        self.touched = Touched::ALL;
         self.reading = None;
-        self.wanted = true;
+        self.wanted.get_or_insert(now);
         self.suspended_at = None;
         self.paused = SignedDuration::ZERO;
     }
 
     /// Takes in the version of the Secret that the watch saw last; `None` if it saw it go.
     pub fn secret_seen(&mut self, version: Option<&str>, status: Option<&ClickUpConnectionStatus>) {
+        if self.unshared() {
+            return;
+        }
         let known = match &self.reading {
             Some(reading) => reading.version(),
-            None => status.and_then(|s| s.secret_resource_version.as_deref()),
+            None => self.recalled_version(status),
         };
         let stale = match (known, version) {
             (Some(known), Some(seen)) => is_newer(seen, known),
@@ -97,27 +149,34 @@ impl Session {
         }
     }
 
+    /// The version of the Secret that the stored verdicts are about.
+    fn recalled_version<'a>(&'a self, status: Option<&'a ClickUpConnectionStatus>) -> Option<&'a str> {
+        match self.source().and_then(|s| s.lender.as_ref()) {
+            Some(lender) => lender.recalled_version.as_deref(),
+            None => status.and_then(|s| s.secret_resource_version.as_deref()),
+        }
+    }
+
     /// A check has begun.
-    pub fn check_began(&mut self, request: &CheckRequest) {
-        self.checking = Some(Checking {
+    pub fn check_began(&mut self, request: &CheckRequest, now: Timestamp) {
+        self.checking = Some(Box::new(Checking {
             key: request.key,
             demand: request.demand.clone(),
             requested_at: request.requested_at.clone(),
-        });
-        self.wanted = false;
+            not_before: request.not_before,
+            urgency: request.urgency,
+            began: now,
+        }));
+        self.wanted = None;
         self.not_before = None;
+        self.held = None;
     }
 
-    /// The check under way has a place since then, and puts its questions.
-    pub fn check_runs(&mut self, since: Timestamp) {
+    /// The check under way has put its first question then, or has been held up from doing so since then; and whether it
+    /// is held up now.
+    pub fn check_runs(&mut self, since: Timestamp, held: Option<Held>) {
         self.waiting_since.get_or_insert(since);
-    }
-
-    /// Nothing may be sent with this token until then.
-    pub fn put_off(&mut self, until: Timestamp, now: Timestamp) {
-        self.waiting_since.get_or_insert(now);
-        self.due = until;
-        self.wanted = false;
+        self.held = held;
     }
 
     /// Takes in what reading the Secret came to.
@@ -130,11 +189,11 @@ impl Session {
         self.reread_at = None;
         self.read_anew = false;
         let known = self.reading.as_ref().map(TokenReading::version);
-        match &reading {
-            TokenReading::Found { key, version, .. } => {
-                let recalled = status.and_then(|s| s.secret_resource_version.as_deref()) == Some(version);
+        let reading = match reading {
+            TokenReading::Found { key, token, version } => {
+                let recalled = self.recalled_version(status) == Some(version.as_str());
                 let same = match self.key {
-                    Some(known) => known == *key,
+                    Some(known) => known == key,
                     None => recalled && !self.touched.token,
                 };
                 let ready = Findings::stored(status).holds(ConditionType::Ready);
@@ -142,71 +201,85 @@ impl Session {
                     self.touched.token = true;
                     self.failures = 0;
                 }
-                let edited = known.is_some_and(|known| known != Some(version));
-                self.wanted |= !same || (edited && !ready && self.checking.is_none());
-                self.key = Some(*key);
+                let edited = known.is_some_and(|known| known != Some(&version));
+                if !same || (edited && !ready && self.checking.is_none()) {
+                    self.wanted.get_or_insert(now);
+                }
+                self.key = Some(key);
+                TokenReading::Found { key, token, version }
             }
-            TokenReading::Unavailable { problem, .. } => {
+            TokenReading::Unavailable { problem, version } => {
+                let lent = self.source().is_some_and(|s| s.lender.is_some());
+                let problem = if lent { problem.for_referrers() } else { problem };
                 self.forget_check();
-                self.wanted = false;
+                self.wanted = None;
                 self.reread_at = Some(now + schedule::reread(problem.is_denied()));
                 if !problem.is_denied() {
                     self.key = None;
                 }
+                TokenReading::Unavailable { problem, version }
             }
-        }
+        };
         self.reading = Some(reading);
     }
 
     /// Takes in the end of a check.
-    pub fn check_ended(&mut self, outcome: CheckOutcome, spec: &ClickUpConnectionSpec) {
-        self.checking = None;
+    pub fn check_ended(&mut self, outcome: CheckOutcome) {
+        let (Some(checking), Some(seen)) = (self.checking.take(), &self.seen) else { return };
+        let (now, interval) = (outcome.ended, seen.interval);
+        let current = self.key == Some(outcome.key) && outcome.demand == seen.demand;
         self.attempted = true;
-        let (now, interval) = (outcome.ended, spec.interval);
-        let current = self.key == Some(outcome.key) && outcome.demand == Demand::from(spec);
+        self.answered_at = Some(outcome.asked);
+        self.limited = outcome.held > self.patience(checking.urgency);
+        self.held = None;
         if !current {
-            self.wanted = true;
+            self.wanted.get_or_insert(now);
             return;
         }
         if let Verdict::Suspect { again_at } = outcome.verdict {
-            self.due = again_at;
+            self.next = Next::Confirm(again_at);
             self.not_before = Some(again_at);
             return;
         }
         match outcome.no_verdict() {
             Some(no) => {
                 self.failures = self.failures.saturating_add(1);
-                // An older answer is no answer to the next try.
-                self.not_before = Some(now);
-                let limited = no.reset_in.filter(|_| no.reason == Reason::RateLimited);
-                self.due =
-                    now + limited.unwrap_or_else(|| schedule::backoff(self.failures, interval, self.phase));
+                self.failed_at = Some(now);
+                let reset = no.reset_in.filter(|_| no.reason == Reason::RateLimited);
+                // What a check has when the limit stops it, it keeps; else an older answer is no answer to the next try.
+                self.not_before = Some(if reset.is_some() { checking.not_before } else { now });
+                let own = || now + schedule::retry_after(self.failures, interval, self.phase.0);
+                let retry = reset.map(|reset| now + reset).or(outcome.retry_at);
+                self.next = Next::At(retry.filter(|at| *at > now).unwrap_or_else(own));
             }
             None => {
                 let dead = matches!(outcome.verdict, Verdict::Rejected);
-                let period = if dead { schedule::rejected_period(interval) } else { interval };
                 self.failures = 0;
-                self.last_verdict = Some(now);
-                self.due = schedule::routine(now, period, self.phase);
+                self.failed_at = None;
+                self.last_verdict = Some(outcome.asked);
+                self.next = Next::Routine { last: outcome.asked, dead };
                 self.paused = SignedDuration::ZERO;
             }
         }
-        self.wanted |= outcome.requested_at != self.requested_at;
+        if outcome.requested_at != self.requested_at {
+            self.wanted.get_or_insert(now);
+        }
         self.outcome = Some(Box::new(outcome));
     }
 
     /// The check under way has ended without telling.
-    pub fn check_lost(&mut self, interval: Duration, now: Timestamp) {
+    pub fn check_lost(&mut self, now: Timestamp) {
         self.checking = None;
+        self.held = None;
         self.failures = self.failures.saturating_add(1);
-        self.due = now + schedule::backoff(self.failures, interval, self.phase);
+        let interval = self.interval().unwrap_or(Duration::from_mins(10));
+        self.next = Next::At(now + schedule::retry_after(self.failures, interval, self.phase.0));
     }
 
     /// The status was written, or is as it should be: the marks of edits are in it now.
-    pub fn acknowledge(&mut self, stored: &StoredConnection) {
-        let suspended = stored.spec.as_ref().is_ok_and(|s| s.suspend);
+    pub fn acknowledge(&mut self) {
         let unavailable = matches!(self.reading, Some(TokenReading::Unavailable { .. }));
-        if self.outcome.take().is_some() || unavailable || suspended {
+        if self.outcome.take().is_some() || unavailable || self.suspended() {
             self.waiting_since = None;
             self.touched = Touched::default();
         }
@@ -216,6 +289,23 @@ impl Session {
     fn forget_check(&mut self) {
         self.checking = None;
         self.outcome = None;
+        self.held = None;
+        self.limited = false;
+    }
+}
+
+/// Whether the token is another connection's, if there is one.
+fn lends(source: Option<&TokenSource>) -> Option<bool> {
+    source.map(|s| s.lender.is_some())
+}
+
+/// Whether the token is still read from the same place, with the same right to it.
+fn same_secret(before: Option<&TokenSource>, now: Option<&TokenSource>) -> bool {
+    match (before, now) {
+        (Some(a), Some(b)) => {
+            (&a.namespace, &a.secret) == (&b.namespace, &b.secret) && lends(before) == lends(now)
+        }
+        (before, now) => before.is_none() && now.is_none(),
     }
 }
 

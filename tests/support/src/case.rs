@@ -9,7 +9,10 @@
 
 use crate::{control_plane::ControlPlane, invariants, simulator::SimulatorProcess, wait};
 use clickup_simulator::client::{Account, SimulatorClient};
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::{
+    core::v1::{Namespace, Secret},
+    events::v1::Event,
+};
 use kube::{
     Api, Client,
     api::{DynamicObject, Patch, PatchParams, PostParams},
@@ -50,6 +53,21 @@ impl<'a> Case<'a> {
         Self { control_plane, client, clickup: simulator.client().unwrap(), namespace }
     }
 
+    /// Another namespace beside this one, with these labels.
+    pub async fn beside(&self, name: &str, labels: Value) -> Self {
+        let namespace = self.control_plane.fresh_namespace(name).await.unwrap();
+        let other = Self { namespace, client: self.client.clone(), clickup: self.clickup.clone(), ..*self };
+        other.label(labels).await;
+        other
+    }
+
+    /// Sets labels of the namespace; null removes one.
+    pub async fn label(&self, labels: Value) {
+        let patch = Patch::Merge(json!({"metadata": {"labels": labels}}));
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        namespaces.patch(&self.namespace, &PatchParams::default(), &patch).await.unwrap();
+    }
+
     /// A user who owns a workspace with the name of the namespace, and a token.
     pub async fn account(&self) -> Account {
         self.clickup.add_account(&self.namespace).await.unwrap()
@@ -84,14 +102,25 @@ impl<'a> Case<'a> {
         self.secrets().delete(name, &Default::default()).await.unwrap();
     }
 
-    /// Creates a connection that refers to the Secret of its own name.
+    /// Creates a connection that refers to the Secret of its own name, unless it refers to another connection.
     pub async fn connection(&self, name: &str, spec: Value) {
-        let mut all = json!({"tokenSecretRef": {"name": name}});
+        let own = spec["connectionRef"].is_null();
+        let mut all = if own { json!({"tokenSecretRef": {"name": name}}) } else { json!({}) };
         merge(&mut all, spec);
         let object = json!({"apiVersion": "clickup-operator.dev/v1alpha1", "kind": "ClickUpConnection",
             "metadata": {"name": name, "namespace": self.namespace}, "spec": all});
         let object = serde_json::from_value(object).unwrap();
         self.connections().create(&PostParams::default(), &object).await.unwrap();
+    }
+
+    /// Deletes the connection.
+    pub async fn no_connection(&self, name: &str) {
+        self.connections().delete(name, &Default::default()).await.unwrap();
+    }
+
+    /// What a connection of another namespace writes to use the token of this one's.
+    pub fn reference(&self, name: &str) -> Value {
+        json!({"namespace": self.namespace, "name": name})
     }
 
     /// Merges into the connection.
@@ -114,8 +143,19 @@ impl<'a> Case<'a> {
 
     /// Waits until the connection's status is as wanted.
     pub async fn until(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.until_within(SOON, name, what, wanted).await
+    }
+
+    /// The same with more patience.
+    pub async fn until_within(
+        &self,
+        patience: Duration,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let wanted = &wanted;
-        wait::until(SOON, format!("{name} in {} to be {what}", self.namespace), || async move {
+        wait::until(patience, format!("{name} in {} to be {what}", self.namespace), || async move {
             let object = self.get(name).await;
             if wanted(&object["status"]) { Ok(object) } else { Err(format!("{:#}", object["status"])) }
         })
@@ -140,6 +180,12 @@ impl<'a> Case<'a> {
         self.connection(name, spec).await;
         self.until_ready(name, "True", "Verified").await;
         account
+    }
+
+    /// The Events about connections of this namespace.
+    pub async fn published_events(&self) -> Vec<Event> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        api.list(&Default::default()).await.unwrap().items
     }
 
     /// Statuses that the operator has written in this namespace.

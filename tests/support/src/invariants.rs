@@ -3,9 +3,20 @@
 
 use serde_json::Value;
 
-const VERDICTS: [&str; 4] = ["TokenAvailable", "Reachable", "Authenticated", "WorkspacesResolved"];
+const VERDICTS: [&str; 6] = [
+    "TokenAvailable",
+    "Reachable",
+    "Authenticated",
+    "WorkspacesResolved",
+    "ChannelResolved",
+    "AccessVerified",
+];
+/// Present only where the spec asks for them.
+const ASKED_FOR: [&str; 2] = ["ChannelResolved", "AccessVerified"];
 const ABNORMAL: [&str; 3] = ["Reconciling", "Stalled", "RateLimited"];
-const IDENTITY: [&str; 4] = ["user", "workspaces", "workspaceCount", "defaultWorkspace"];
+const IDENTITY: [&str; 5] = ["user", "workspaces", "workspaceCount", "defaultWorkspace", "channel"];
+/// What a connection must not learn about the token of another.
+const OWNERS: [&str; 4] = ["user", "workspaceCount", "rateLimit", "secretResourceVersion"];
 const STALLED: [&str; 5] =
     ["TokenEmpty", "TokenMalformed", "TokenTypeMismatch", "TokenRejected", "InvalidSpec"];
 
@@ -19,7 +30,8 @@ pub fn check(object: &Value) -> Result<(), String> {
     generations(object, status, &conditions)?;
     messages(&conditions)?;
     no_token(status)?;
-    workspaces(status)?;
+    workspaces(object)?;
+    asked_for(object, &conditions)?;
     let Some(ready) = conditions.get("Ready") else {
         return ensure(conditions.0.is_empty(), || "there are conditions, but not Ready".to_owned());
     };
@@ -94,7 +106,40 @@ fn no_token(status: &Value) -> Result<(), String> {
     ensure(token.is_none(), || "the status holds a token".to_owned())
 }
 
-fn workspaces(status: &Value) -> Result<(), String> {
+/// What a connection asks for has a condition, and nothing else has; a binding is published only where asked for.
+fn asked_for(object: &Value, conditions: &Conditions<'_>) -> Result<(), String> {
+    let (spec, status) = (&object["spec"], &object["status"]);
+    let current = object["metadata"]["generation"] == status["observedGeneration"];
+    let invalid = conditions.get("Ready").is_some_and(|ready| ready["reason"] == "InvalidSpec");
+    if spec.is_null() || !current || invalid || conditions.0.is_empty() {
+        return Ok(());
+    }
+    let access = spec["access"].as_array().is_some_and(|a| !a.is_empty()) || !spec["minimumRole"].is_null();
+    for (type_, asked) in ASKED_FOR.iter().zip([!spec["channel"].is_null(), access]) {
+        let there = conditions.get(type_).is_some();
+        ensure(there == asked, || format!("{type_} is there: {there}, asked for: {asked}"))?;
+    }
+    let bound = &status["binding"]["name"];
+    let found = conditions.get("TokenAvailable").is_some_and(|c| c["status"] == "True");
+    let enabled = spec["binding"]["enabled"] == true;
+    ensure(bound.is_null() || enabled && *bound == spec["tokenSecretRef"]["name"], || {
+        format!("binding {bound} beside {}", spec["binding"])
+    })?;
+    let suspended = spec["suspend"] == true;
+    ensure(!(enabled && found && bound.is_null() && !suspended), || "no binding beside a token".to_owned())
+}
+
+fn workspaces(object: &Value) -> Result<(), String> {
+    let (spec, status) = (&object["spec"], &object["status"]);
+    let current = object["metadata"]["generation"] == status["observedGeneration"];
+    // Until an edit is judged, what was found for another token, one's own or not, stays.
+    if !current {
+        return Ok(());
+    }
+    if !spec["connectionRef"].is_null() {
+        let told: Vec<_> = OWNERS.iter().filter(|f| !status[**f].is_null()).collect();
+        return ensure(told.is_empty(), || format!("{told:?} are told to who uses the token of another"));
+    }
     let ids: Vec<u128> = status["workspaces"]
         .as_array()
         .into_iter()
@@ -126,9 +171,8 @@ fn abnormal(conditions: &Conditions<'_>, ready: &Value) -> Result<(), String> {
 
 fn verdicts(status: &Value, conditions: &Conditions<'_>, ready: &Value) -> Result<(), String> {
     let verdicts: Vec<_> = VERDICTS.iter().filter_map(|t| conditions.get(t)).collect();
-    ensure(verdicts.len() == VERDICTS.len(), || {
-        format!("not all verdicts are there: {:?}", conditions.types())
-    })?;
+    let all = VERDICTS.iter().all(|t| ASKED_FOR.contains(t) || conditions.get(t).is_some());
+    ensure(all, || format!("not all verdicts are there: {:?}", conditions.types()))?;
     let is = |c: &Value, s: &str| c["status"] == s;
     let no = verdicts.iter().find(|c| is(c, "False") && c["type"] != "Reachable");
     match no {
@@ -141,6 +185,10 @@ fn verdicts(status: &Value, conditions: &Conditions<'_>, ready: &Value) -> Resul
                 verdicts.iter().all(|c| is(c, "True") || (c["type"] == "Reachable" && is(c, "False")));
             ensure(others, || "Ready is True beside a doubt".to_owned())?;
         }
+        // Checks were put off for so long that what was verified does not stand any longer.
+        None if ready["reason"] == "RateLimited" && conditions.get("RateLimited").is_some() => {
+            ensure(is(ready, "Unknown"), || format!("{ready} is not Unknown"))?;
+        }
         None => {
             let doubt = verdicts.iter().find(|c| !is(c, "True"));
             let follows = doubt.is_some_and(|d| d["reason"] == ready["reason"]) && is(ready, "Unknown");
@@ -151,12 +199,14 @@ fn verdicts(status: &Value, conditions: &Conditions<'_>, ready: &Value) -> Resul
         |type_: &str| conditions.get(type_).is_some_and(|c| c["reason"] == "NotChecked" && is(c, "Unknown"));
     let is_no = |type_: &str| conditions.get(type_).is_some_and(|c| is(c, "False"));
     if is_no("TokenAvailable") {
-        ensure(VERDICTS[1..].iter().all(|t| not_checked(t)), || {
+        ensure(VERDICTS[1..].iter().all(|t| not_checked(t) || conditions.get(t).is_none()), || {
             "verdicts beside a missing token".to_owned()
         })?;
     }
     if is_no("Authenticated") {
-        ensure(not_checked("WorkspacesResolved"), || "workspaces beside a dead token".to_owned())?;
+        ensure(VERDICTS[3..].iter().all(|t| not_checked(t) || conditions.get(t).is_none()), || {
+            "verdicts beside a dead token".to_owned()
+        })?;
     }
     if is_no("TokenAvailable") || is_no("Authenticated") {
         let left: Vec<_> = IDENTITY.iter().filter(|f| !status[**f].is_null()).collect();

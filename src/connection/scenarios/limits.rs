@@ -1,0 +1,110 @@
+//! Checks are held up: by a limit that is to reset, or by the token's budget.
+
+use super::*;
+use crate::clickup::Urgency;
+
+fn held(by_reset: bool, seconds: i64) -> Option<Held> {
+    Some(Held { by_reset, lasting: SignedDuration::from_secs(seconds) })
+}
+
+#[test]
+fn a_first_check_that_is_put_off_is_announced_and_then_limited() {
+    let mut world = World::new(json!({"defaultWorkspace": {"id": "90"}}));
+    world.pass();
+    assert_eq!(world.check.as_ref().unwrap().urgency, Urgency::Asked);
+    world.held = held(false, 2);
+    world.after(2).pass();
+    assert_eq!((world.ready(), world.status().observed_generation), (("Unknown", "Checking"), Some(-1)));
+    assert_eq!(world.is("RateLimited"), ("", ""), "a little patience");
+    world.held = held(false, 11);
+    world.after(9).pass();
+    assert_eq!((world.ready(), world.is("RateLimited").0), (("Unknown", "Checking"), "True"));
+    let writes = world.writes;
+    world.held = held(false, 60);
+    world.after(49).pass();
+    assert_eq!(world.writes, writes, "waiting on changes nothing");
+    world.ends(valid());
+    assert_eq!((world.ready(), world.is("RateLimited").0), (("True", "Verified"), "True"));
+    world.sleep().ends(valid());
+    assert_eq!(world.is("RateLimited"), ("", ""), "gone with the first check less late");
+}
+
+#[test]
+fn a_routine_check_may_be_an_interval_late() {
+    let mut world = verified(json!({"interval": "10m", "outageGracePeriod": "30m"}));
+    world.sleep();
+    assert_eq!(world.check.as_ref().unwrap().urgency, Urgency::Routine);
+    let due = world.now;
+    world.held = held(false, 0);
+    world.pass();
+    while world.is("RateLimited").0 != "True" {
+        world.now = world.wake.unwrap();
+        world.held = held(false, world.now.duration_since(due).as_secs());
+        world.pass();
+        assert_eq!(world.ready(), ("True", "Verified"));
+    }
+    let late = world.now.duration_since(due).as_secs();
+    assert!((600..=602).contains(&late), "limited after {late} s");
+    while world.ready().0 == "True" {
+        world.now = world.wake.unwrap();
+        world.held = held(false, world.now.duration_since(due).as_secs());
+        world.pass();
+    }
+    assert_eq!(world.ready(), ("Unknown", "RateLimited"));
+    let age = world.now.duration_since(world.session_verdict()).as_secs();
+    assert!((2400..=2402).contains(&age), "a verdict of {age} s");
+    assert_eq!(world.is("Authenticated").0, "True", "what was found stays");
+    world.ends(valid());
+    assert_eq!(world.ready(), ("True", "Verified"));
+}
+
+#[test]
+fn a_known_no_wins_over_a_limit() {
+    let mut world = World::new(json!({"defaultWorkspace": {"id": "90"}, "outageGracePeriod": "0s"}));
+    world.pass().ends(probed(NodeVerdict::Denied));
+    world.sleep();
+    world.held = held(false, 7200);
+    world.after(7200).pass();
+    assert_eq!((world.ready(), world.is("RateLimited").0), (("False", "WorkspaceAccessDenied"), "True"));
+}
+
+#[test]
+fn while_a_reset_is_awaited_all_who_hold_the_token_say_so() {
+    let mut world = verified(json!({}));
+    world.sleep();
+    world.held = held(true, 1);
+    world.after(2).pass();
+    assert_eq!((world.ready(), world.is("RateLimited").0), (("True", "Verified"), "True"));
+    world.ends(valid());
+    assert_eq!(world.is("RateLimited"), ("", ""), "it was not late");
+}
+
+#[test]
+fn what_a_check_has_when_the_limit_stops_it_it_keeps() {
+    let mut world = verified(json!({}));
+    world.sleep();
+    let began = world.check.as_ref().unwrap().not_before;
+    let limited = NoVerdict::rate_limited(Some(SignedDuration::from_secs(50)));
+    world.ends(probed(NodeVerdict::NoVerdict(limited)));
+    assert_eq!(world.due_in(), 50);
+    world.sleep();
+    assert_eq!(world.check.as_ref().unwrap().not_before, began);
+}
+
+#[test]
+fn edits_and_annotations_while_a_check_is_held_up_ask_for_another() {
+    let mut world = verified(json!({}));
+    world.sleep();
+    world.held = held(false, 5);
+    world.after(5).annotate("now").pass();
+    let check = world.check.as_ref().unwrap();
+    assert_eq!((check.requested_at.as_deref(), check.urgency), (Some("now"), Urgency::Asked));
+    assert_eq!(
+        world.status().last_handled_reconcile_at,
+        None,
+        "a check that is put off acknowledges nothing"
+    );
+    world.held = None;
+    world.ends(valid());
+    assert_eq!(world.status().last_handled_reconcile_at.as_deref(), Some("now"));
+}

@@ -1,0 +1,278 @@
+//! Single flight: whoever asks while a question is under way waits for its answer; a recent answer serves too.
+
+use crate::clickup::{TurnId, Urgency};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared, WeakShared},
+};
+use jiff::Timestamp;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::watch;
+
+/// How far a question has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// The token's budget, or a limit, keeps it from being sent.
+    Held,
+    /// It waits for a place among all requests.
+    Queued,
+    /// It was sent.
+    Sent,
+}
+
+/// On whose behalf a question is asked.
+#[derive(Clone, Debug)]
+pub(super) struct OnBehalf {
+    pub(super) namespace: Arc<str>,
+    pub(super) last_verdict: Option<Timestamp>,
+    pub(super) urgency: Urgency,
+    /// Somebody has asked for it with the annotation.
+    pub(super) annotated: bool,
+}
+
+/// A question on its way: what its flight and those who wait for it share.
+pub(super) struct Errand {
+    pub(super) on_behalf: OnBehalf,
+    progress: watch::Sender<Progress>,
+    sent: OnceLock<Timestamp>,
+    place: Mutex<Place>,
+}
+
+/// Its place in the queue for the budget.
+struct Place {
+    urgency: Urgency,
+    turn: Option<TurnId>,
+}
+
+impl Errand {
+    fn new(on_behalf: OnBehalf) -> Arc<Self> {
+        let place = Mutex::new(Place { urgency: on_behalf.urgency, turn: None });
+        Arc::new(Self {
+            on_behalf,
+            progress: watch::Sender::new(Progress::Queued),
+            sent: OnceLock::new(),
+            place,
+        })
+    }
+
+    pub(super) fn urgency(&self) -> Urgency {
+        self.place().urgency
+    }
+
+    pub(super) fn queued(&self, turn: Option<TurnId>) {
+        self.place().turn = turn;
+    }
+
+    pub(super) fn advance(&self, progress: Progress) {
+        self.progress.send_replace(progress);
+    }
+
+    /// The first request goes out.
+    pub(super) fn send(&self, now: Timestamp) {
+        let _ = self.sent.set(now);
+        self.advance(Progress::Sent);
+    }
+
+    /// When the first request went out, if one did.
+    pub(super) fn sent(&self) -> Option<Timestamp> {
+        self.sent.get().copied()
+    }
+
+    /// Somebody joins to whom it matters more; returns the turn that is to be moved up.
+    fn raise(&self, urgency: Urgency) -> Option<TurnId> {
+        let mut place = self.place();
+        if urgency >= place.urgency {
+            return None;
+        }
+        place.urgency = urgency;
+        place.turn
+    }
+
+    fn place(&self) -> std::sync::MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An answer, and when it was asked for; none where the process ended before there was one.
+pub(super) type Answered<T> = Option<(Timestamp, T)>;
+
+/// The future of an answer, for all who wait for it.
+pub(super) type Flight<T> = Shared<BoxFuture<'static, Answered<T>>>;
+type WeakFlight<T> = WeakShared<BoxFuture<'static, Answered<T>>>;
+
+/// A place on a flight.
+pub(super) struct Ticket<T: Clone> {
+    pub(super) errand: Option<Arc<Errand>>,
+    pub(super) progress: watch::Receiver<Progress>,
+    pub(super) flight: Flight<T>,
+    /// A turn that is to be moved up, because this one cannot wait.
+    pub(super) raised: Option<TurnId>,
+}
+
+/// One question, asked by one at a time. A flight lives as long as somebody waits for it, under each one's own deadline,
+/// and so under the longest.
+pub(super) struct Question<T: Clone> {
+    running: Option<(Arc<Errand>, WeakFlight<T>)>,
+    last: Option<Last<T>>,
+    failures: u32,
+}
+
+struct Last<T> {
+    asked: Timestamp,
+    answer: T,
+    /// Where it is no verdict: until when it stands for others.
+    retry_at: Option<Timestamp>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Last<T> {
+    fn ticket(&self) -> Ticket<T> {
+        let (_, progress) = watch::channel(Progress::Sent);
+        let flight = futures::future::ready(Some((self.asked, self.answer.clone()))).boxed().shared();
+        Ticket { errand: None, progress, flight, raised: None }
+    }
+}
+
+impl<T: Clone> Default for Question<T> {
+    fn default() -> Self {
+        Self { running: None, last: None, failures: 0 }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Question<T> {
+    /// Takes the last answer, or joins the flight under way, if it was asked for not before `not_before` and `serves`;
+    /// else asks.
+    pub(super) fn join(
+        &mut self,
+        not_before: Timestamp,
+        now: Timestamp,
+        on_behalf: OnBehalf,
+        serves: impl Fn(&T) -> bool,
+        ask: impl FnOnce(Arc<Errand>) -> BoxFuture<'static, Answered<T>>,
+    ) -> Ticket<T> {
+        let stands = |last: &&Last<T>| {
+            last.asked >= not_before && last.retry_at.is_none_or(|at| now < at) && serves(&last.answer)
+        };
+        let last = self.last.as_ref().filter(stands);
+        if let Some(last) = last.filter(|last| last.retry_at.is_none()) {
+            return last.ticket();
+        }
+        if let Some((errand, flight)) =
+            self.running.as_ref().and_then(|(errand, weak)| Some((errand.clone(), weak.upgrade()?)))
+            && errand.sent().is_none_or(|sent| sent >= not_before)
+        {
+            let raised = errand.raise(on_behalf.urgency);
+            return Ticket { progress: errand.progress.subscribe(), errand: Some(errand), flight, raised };
+        }
+        if let Some(last) = last {
+            return last.ticket();
+        }
+        let errand = Errand::new(on_behalf);
+        let flight = ask(errand.clone()).shared();
+        self.running = flight.downgrade().map(|weak| (errand.clone(), weak));
+        Ticket { progress: errand.progress.subscribe(), errand: Some(errand), flight, raised: None }
+    }
+
+    /// Whether nobody waits for this errand any more, and it has ended for that.
+    pub(super) fn is_abandoned(&self, errand: &Arc<Errand>) -> bool {
+        self.running.as_ref().is_some_and(|(e, weak)| Arc::ptr_eq(e, errand) && weak.upgrade().is_none())
+    }
+
+    /// How many answers in a row were no verdict.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// An answer has come; where it is no verdict, with the time when the question is asked again.
+    pub(super) fn settle(&mut self, asked: Timestamp, answer: T, retry_at: Option<Timestamp>) {
+        if self.last.as_ref().is_none_or(|last| last.asked <= asked) {
+            self.failures = if retry_at.is_some() { self.failures.saturating_add(1) } else { 0 };
+            self.last = Some(Last { asked, answer, retry_at });
+        }
+    }
+
+    /// When it is asked again after an answer without a verdict.
+    pub(super) fn retry_at(&self) -> Option<Timestamp> {
+        self.last.as_ref()?.retry_at
+    }
+
+    /// Forgets an answer that was no verdict: it would be another one now.
+    pub(super) fn forget_failure(&mut self) {
+        self.last.take_if(|last| last.retry_at.is_some());
+    }
+
+    /// Whether it is under way, or was answered since then.
+    pub(super) fn is_fresh(&self, since: Timestamp) -> bool {
+        self.running.as_ref().is_some_and(|(_, weak)| weak.upgrade().is_some())
+            || self.last.as_ref().is_some_and(|last| last.asked >= since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn anybody(urgency: Urgency) -> OnBehalf {
+        OnBehalf { namespace: "n".into(), last_verdict: None, urgency, annotated: false }
+    }
+
+    #[tokio::test]
+    async fn a_question_is_asked_once_unless_a_newer_answer_is_wanted() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let ask = |second| {
+            let asked = asked.clone();
+            move |errand: Arc<Errand>| {
+                errand.send(at(second));
+                async move { Some((at(second), asked.fetch_add(1, Ordering::SeqCst) + 1)) }.boxed()
+            }
+        };
+        let mut question = Question::default();
+        let mut join = |not_before, now| {
+            question.join(at(not_before), at(now), anybody(Urgency::Routine), |_| true, ask(now)).flight
+        };
+        let (first, second, newer) = (join(0, 10), join(10, 11), join(11, 12));
+        assert_eq!((first.await, second.await), (Some((at(10), 1)), Some((at(10), 1))));
+        assert_eq!(newer.await, Some((at(12), 2)));
+        question.settle(at(12), 2, None);
+        question.settle(at(10), 1, None);
+        let mut join = |not_before, now| {
+            question.join(at(not_before), at(now), anybody(Urgency::Routine), |_| true, ask(now)).flight
+        };
+        assert_eq!(join(12, 13).await, Some((at(12), 2)), "the last answer serves");
+        assert_eq!(join(13, 13).await, Some((at(13), 3)), "an older one does not");
+        question.settle(at(13), 3, Some(at(22)));
+        assert_eq!((question.retry_at(), question.failures()), (Some(at(22)), 1));
+        let mut join = |not_before, now| {
+            question.join(at(not_before), at(now), anybody(Urgency::Routine), |_| true, ask(now)).flight
+        };
+        assert_eq!(
+            join(0, 21).await,
+            Some((at(13), 3)),
+            "what was no verdict serves until it is asked again"
+        );
+        assert_eq!(join(0, 22).await, Some((at(22), 4)));
+    }
+
+    #[tokio::test]
+    async fn an_errand_that_waits_serves_all_and_is_raised_by_who_cannot_wait() {
+        let mut question: Question<u32> = Question::default();
+        let ask = |_| futures::future::pending().boxed();
+        let first = question.join(at(0), at(0), anybody(Urgency::Routine), |_| true, ask);
+        let errand = first.errand.clone().unwrap();
+        let second = question.join(at(5), at(5), anybody(Urgency::Asked), |_| true, ask);
+        assert!(Arc::ptr_eq(&errand, second.errand.as_ref().unwrap()), "it was not sent before 5");
+        assert_eq!(errand.urgency(), Urgency::Asked);
+        errand.send(at(6));
+        let third = question.join(at(7), at(7), anybody(Urgency::Asked), |_| true, ask);
+        assert!(!Arc::ptr_eq(&errand, third.errand.as_ref().unwrap()));
+        drop((first, second));
+        assert!(!question.is_abandoned(third.errand.as_ref().unwrap()));
+        let errand = third.errand.clone().unwrap();
+        drop(third);
+        assert!(question.is_abandoned(&errand), "nobody waiting ends the flight");
+    }
+}
