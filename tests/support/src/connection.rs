@@ -1,5 +1,7 @@
 //! A ClickUpConnection as anybody sees it who reads the API, on purpose without the operator's own types.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, ApiResource, GroupVersionKind};
 use kube::core::Object;
@@ -19,13 +21,18 @@ pub struct Status {
     /// How many workspaces the token sees.
     pub workspace_count: Option<i64>,
     /// The default workspace.
-    pub default_workspace: Option<Workspace>,
+    pub default_workspace: Option<Resolved>,
+    /// The chat channel.
+    pub channel: Option<Resolved>,
+    /// All else.
+    #[serde(flatten)]
+    pub others: BTreeMap<String, serde_json::Value>,
 }
 
-/// A workspace of the status.
+/// A workspace or a channel of the status.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
-pub struct Workspace {
+pub struct Resolved {
     /// As ClickUp numbers it.
     pub id: String,
     /// As its people call it.
@@ -34,9 +41,17 @@ pub struct Workspace {
 
 /// The connections of the client's default namespace.
 pub fn connections(client: kube::Client) -> Api<Connection> {
+    Api::default_namespaced_with(client, &resource())
+}
+
+/// The connections of a namespace.
+pub fn connections_in(client: kube::Client, namespace: &str) -> Api<Connection> {
+    Api::namespaced_with(client, namespace, &resource())
+}
+
+fn resource() -> ApiResource {
     let kind = GroupVersionKind::gvk("clickup-operator.dev", "v1alpha1", "ClickUpConnection");
-    let resource = ApiResource::from_gvk_with_plural(&kind, "clickupconnections");
-    Api::default_namespaced_with(client, &resource)
+    ApiResource::from_gvk_with_plural(&kind, "clickupconnections")
 }
 
 /// The condition of this type, if there is one.

@@ -11,12 +11,17 @@ const INDENT: &str = "    ";
 /// On a terminal the seconds are counted; elsewhere a line every few seconds is enough.
 const TICK: Duration = Duration::from_secs(1);
 const TICKS_PER_LINE: u64 = 5;
+/// No line of output is longer, however wide the terminal is.
+const WIDEST: usize = 120;
+/// What is left for the last column of a long line, at least.
+const NARROWEST: usize = 32;
 
 /// Standard output, and how to write to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
     styled: bool,
     live: bool,
+    width: usize,
 }
 
 impl Default for Terminal {
@@ -30,7 +35,9 @@ impl Terminal {
     pub fn new() -> Terminal {
         let live = io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Terminal { styled: live && !no_color, live }
+        let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+        let width = if (80..WIDEST).contains(&columns) { columns } else { WIDEST };
+        Terminal { styled: live && !no_color, live, width }
     }
 
     /// In bold, on a terminal.
@@ -58,9 +65,10 @@ impl Terminal {
         line(&format!("{INDENT}{} {}", self.dim("$"), self.bold(text)));
     }
 
-    /// What a command printed.
+    /// What a command printed; long lines are wrapped.
     pub fn output(self, text: &str) {
-        text.lines().for_each(|text| line(format!("{INDENT}{text}").trim_end()));
+        let lines = text.lines().flat_map(|text| wrapped(text, self.width - INDENT.len()));
+        lines.for_each(|text| line(format!("{INDENT}{text}").trim_end()));
     }
 
     /// Awaits, and lets people see that something is awaited.
@@ -90,6 +98,26 @@ impl Terminal {
     }
 }
 
+/// The line, broken between words where it is too long. The last of several columns stays a column.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let start = text.len() - text.trim_start().len();
+    let column = text[start..].rfind("  ").map_or(start, |gap| start + gap + 2);
+    let column = if column + NARROWEST > width { start } else { column };
+    let (before, words) = text.split_at(column);
+    let mut lines = Vec::new();
+    let mut line = before.to_string();
+    for (n, word) in words.split(' ').enumerate() {
+        if n > 0 && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::replace(&mut line, " ".repeat(column)));
+        } else if n > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
 /// A reader that has gone (`| head`) is no reason to panic, as `println!` would: the exit status still tells.
 fn line(text: &str) {
     write(&format!("{text}\n"));
@@ -106,4 +134,33 @@ pub fn explain(program: &str, error: &dyn std::error::Error) {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.for_each(|cause| text += &format!("  because: {cause}\n"));
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_broken_between_words_and_their_last_column_stays_one() {
+        let cases: [(&str, &[&str]); 6] = [
+            ("", &[""]),
+            ("    short  as  it  is", &["    short  as  it  is"]),
+            (
+                "NAME  ready and so on, as long as it goes",
+                &["NAME  ready and so on, as long as it", "      goes"],
+            ),
+            (
+                "  a message of its own, longer than a line",
+                &["  a message of its own, longer than a", "  line"],
+            ),
+            ("too late for another column is  this one", &["too late for another column is  this", "one"]),
+            (
+                "without-a-space-to-break-it-at-anywhere-at-all",
+                &["without-a-space-to-break-it-at-anywhere-at-all"],
+            ),
+        ];
+        for (text, lines) in cases {
+            assert_eq!(wrapped(text, 38), lines);
+        }
+    }
 }

@@ -10,6 +10,7 @@ use test_support::terminal::{Terminal, explain};
 use tokio::signal::unix::{SignalKind, signal};
 
 mod manifests;
+mod sighting;
 mod stage;
 mod story;
 

@@ -13,17 +13,30 @@ stringData:
     )
 }
 
-/// The connection that the story follows.
+/// The connection that the story follows; the channel's name has a slip in it.
 pub const RELEASE_BOT: &str = "\
 apiVersion: clickup-operator.dev/v1alpha1
 kind: ClickUpConnection
 metadata: {name: release-bot}
 spec:
-  displayName: Release bot
   tokenSecretRef: {name: clickup-release-bot}   # key: token
   defaultWorkspace: {name: Acme}
   requiredWorkspaces: [{name: Acme Labs}]
+  channel: {name: deployment}                   # a chat channel of Acme
+  access: [{space: {name: Engineering}}, {list: {id: \"901220000001\"}}]
+  minimumRole: Member                           # of the token's user in Acme
   interval: 10m
+";
+
+/// The other team's connection, which has no token of its own.
+pub const INVOICES: &str = "\
+apiVersion: clickup-operator.dev/v1alpha1
+kind: ClickUpConnection
+metadata: {name: invoices, namespace: payments}
+spec:
+  connectionRef: {namespace: default, name: release-bot}
+  defaultWorkspace: {name: Acme}
+  access: [{space: {name: Engineering}}]
 ";
 
 /// A connection that needs no more than a Secret.
@@ -39,6 +52,6 @@ spec:
     )
 }
 
-/// Prints the conditions as a table: `kubectl get ... -o go-template-file=conditions.tmpl`.
-pub const CONDITIONS_TEMPLATE: &str =
-    r#"{{range .status.conditions}}{{printf "%-19s %-8s %-17s %s\n" .type .status .reason .message}}{{end}}"#;
+/// Prints the conditions as a table, and what Ready says: `kubectl get ... -o go-template-file=conditions.tmpl`.
+pub const CONDITIONS_TEMPLATE: &str = r#"{{range .status.conditions}}{{printf "%-18s  %-7s  %s\n" .type .status .reason}}
+{{- if eq .type "Ready"}}{{printf "  %s\n" .message}}{{end}}{{end}}"#;

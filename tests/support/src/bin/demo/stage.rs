@@ -1,5 +1,6 @@
 //! What the story plays on, and how it is looked at.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clickup_simulator::client::ClientError;
 use kube::api::Api;
-use test_support::connection::{self, Connection, connections};
+use test_support::connection::{self, Connection, connections_in};
 use test_support::control_plane::{ControlPlane, ControlPlaneError, Options};
 use test_support::operator::{OperatorError, OperatorOptions, OperatorProcess};
 use test_support::process::ProcessError;
@@ -43,6 +44,13 @@ pub struct Scene<'a> {
     operator_program: &'a Path,
     clickup_url: String,
     operator: &'a mut Option<OperatorProcess>,
+}
+
+/// A connection of the story; written as kubectl takes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject {
+    pub namespace: &'static str,
+    pub name: &'static str,
 }
 
 /// Why the demo fails.
@@ -154,21 +162,25 @@ impl Scene<'_> {
         fs::write(&path, text).map_err(|source| DemoError::File { path, source })
     }
 
-    /// The connections of the story.
-    pub fn connections(&self) -> Api<Connection> {
-        connections(self.client.clone())
+    /// The connections of a subject's namespace.
+    pub fn connections(&self, Subject { namespace, .. }: Subject) -> Api<Connection> {
+        connections_in(self.client.clone(), namespace)
     }
 
     /// Fails unless the connection has each of these conditions: type, status, reason.
-    pub async fn check(&self, name: &str, wanted: &[(&str, &str, &str)]) -> Result<Connection, DemoError> {
-        let connection = self.connections().get(name).await?;
+    pub async fn check(
+        &self,
+        subject: Subject,
+        wanted: &[(&str, &str, &str)],
+    ) -> Result<Connection, DemoError> {
+        let connection = self.connections(subject).get(subject.name).await?;
         let missing = wanted
             .iter()
             .find(|(type_, status, reason)| !connection::has(&connection, type_, status, reason));
         match missing {
             None => Ok(connection),
             Some((type_, status, reason)) => Err(DemoError::Differs {
-                wanted: format!("{type_}={status} ({reason}) of the ClickUpConnection {name}"),
+                wanted: format!("{type_}={status} ({reason}) of {subject}"),
                 seen: connection::summary(&connection),
             }),
         }
@@ -181,6 +193,15 @@ impl Scene<'_> {
     {
         let found = test_support::wait::until(SOON, what, look).await;
         found.map_err(|timeout| DemoError::Differs { wanted: what.to_string(), seen: timeout.last_seen })
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace {
+            "default" => write!(f, "cuc {}", self.name),
+            namespace => write!(f, "cuc {} -n {namespace}", self.name),
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! Starts and ends of the operator, and what it meets that it cannot decode. Each test has a control plane of its own.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod crowds;
+mod proxy;
+mod sharing;
+
 use clickup_simulator::fault::Fault;
 use serde_json::{Value, json};
 use std::{
@@ -161,7 +165,8 @@ async fn an_answer_that_cannot_be_decoded_is_not_logged() {
     let case = Case::new("garbled", &parts.control_plane, &parts.simulator).await;
     let account = case.account().await;
     let secret_part = account.token.value.rsplit('_').next().unwrap().to_owned();
-    let proxy = garbling::Proxy::start(&parts.control_plane, &parts.kubeconfig, &account.token.value).await;
+    let proxy =
+        proxy::Proxy::start(&parts.control_plane, &parts.kubeconfig, Some(&account.token.value)).await;
     let operator = parts.operator(&proxy.kubeconfig).await;
     case.secret("bot", &account.token.value).await;
     case.connection("bot", json!({})).await;
@@ -235,86 +240,5 @@ impl Parts {
             env: Vec::new(),
         };
         OperatorProcess::start(options, self.control_plane.scratch()).await.unwrap()
-    }
-}
-
-/// A proxy before the API server that answers a GET of a Secret with something that is no Secret and holds the token.
-mod garbling {
-    use axum::{
-        Router,
-        body::Body,
-        extract::{Request, State},
-        response::Response,
-    };
-    use std::{
-        path::{Path, PathBuf},
-        sync::{
-            Arc,
-            atomic::{AtomicBool, Ordering},
-        },
-    };
-    use test_support::control_plane::ControlPlane;
-
-    pub(crate) struct Proxy {
-        pub(crate) kubeconfig: PathBuf,
-        lies: Arc<AtomicBool>,
-    }
-
-    struct Upstream {
-        url: String,
-        http: reqwest::Client,
-        token: String,
-        lies: Arc<AtomicBool>,
-    }
-
-    impl Proxy {
-        pub(crate) async fn start(control_plane: &ControlPlane, kubeconfig: &Path, token: &str) -> Self {
-            test_support::install_crypto_provider();
-            let ca = reqwest::Certificate::from_pem(control_plane.ca_pem().unwrap().as_bytes()).unwrap();
-            let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
-            let lies = Arc::new(AtomicBool::new(true));
-            let upstream = Upstream {
-                url: control_plane.url().to_owned(),
-                http,
-                token: token.to_owned(),
-                lies: lies.clone(),
-            };
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap();
-            let routes = Router::new().fallback(forward).with_state(Arc::new(upstream));
-            tokio::spawn(async move { axum::serve(listener, routes).await });
-            let text = std::fs::read_to_string(kubeconfig).unwrap();
-            let kubeconfig = control_plane.scratch().join("garbling.kubeconfig");
-            std::fs::write(&kubeconfig, text.replace(control_plane.url(), &format!("http://{address}")))
-                .unwrap();
-            Self { kubeconfig, lies }
-        }
-
-        pub(crate) fn tell_the_truth(&self) {
-            self.lies.store(false, Ordering::Relaxed);
-        }
-    }
-
-    async fn forward(State(upstream): State<Arc<Upstream>>, request: Request) -> Response {
-        let (parts, body) = request.into_parts();
-        let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
-        if path.contains("/secrets/") && upstream.lies.load(Ordering::Relaxed) {
-            return Response::new(Body::from(format!("{{\"metadata\": \"{}\"}}", upstream.token)));
-        }
-        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-        let mut headers = parts.headers;
-        headers.remove("host");
-        let sent = upstream
-            .http
-            .request(parts.method, format!("{}{path}", upstream.url))
-            .headers(headers)
-            .body(body)
-            .send();
-        let answer = sent.await.unwrap();
-        let mut response = Response::builder().status(answer.status());
-        for (name, value) in answer.headers().iter().filter(|(name, _)| *name != "transfer-encoding") {
-            response = response.header(name, value);
-        }
-        response.body(Body::from_stream(answer.bytes_stream())).unwrap()
     }
 }
