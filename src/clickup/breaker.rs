@@ -67,6 +67,14 @@ impl Breaker {
         self.open.take().is_some()
     }
 
+    /// Whether a verdict now is the end of an outage, be it one that too few tokens met to open it: then those that failed
+    /// need not wait any longer.
+    pub fn ends_with_verdict(&self, now: Timestamp) -> bool {
+        let silence = self.last_verdict.is_none_or(|at| !within(TOGETHER, at, now));
+        let since = |at: Timestamp| self.last_verdict.is_none_or(|verdict| at > verdict);
+        self.is_open() || (silence && self.failures.iter().flatten().any(|(_, at)| since(*at)))
+    }
+
     /// Whether it is open.
     pub fn is_open(&self) -> bool {
         self.open.is_some()

@@ -253,9 +253,20 @@ impl<'a> Draft<'a> {
     /// What was found stands, also where it is not about the present demand; but its check may be held up.
     fn put_off(mut self) -> ClickUpConnectionStatus {
         let first = self.stored.get(Ready).is_none();
+        if self.facts.audience == Audience::Referrer {
+            self.clear_what_only_owners_see();
+        }
         if self.facts.limited.is_some() && !first {
             self.findings = self.stored.clone();
             self.limited();
+            if let Some(limit) = self.findings.get(RateLimited).cloned()
+                && self.facts.overdue
+                && self.stored.holds(Ready)
+            {
+                let ready = Finding::unknown(limit.reason, limit.message);
+                summary::add_abnormal(&mut self.findings, &ready, true);
+                self.findings.set(Ready, ready);
+            }
             self.status.conditions = self.conditions(self.facts.generation);
         }
         self.status
@@ -354,6 +365,7 @@ impl<'a> Draft<'a> {
 
     /// Publishes the Secret to bind to.
     fn bind(&mut self, secret: Option<&str>) {
+        let secret = secret.filter(|_| self.facts.audience == Audience::Owner);
         self.status.binding = secret.map(|name| BindingStatus { name: name.to_owned() });
     }
 
@@ -376,7 +388,11 @@ impl<'a> Draft<'a> {
 
     fn sum_up(&mut self) {
         let ready = summary::ready(&self.findings, self.grace_runs());
-        let overdue = self.findings.get(RateLimited).filter(|_| self.facts.overdue && ready.is_true());
+        // Once it was too old, only a check makes it new.
+        let lapsed =
+            self.findings.get(Ready).is_some_and(|r| !r.is_true() && r.reason == Reason::RateLimited);
+        let overdue =
+            self.findings.get(RateLimited).filter(|_| (self.facts.overdue || lapsed) && ready.is_true());
         let ready = overdue.map(|f| Finding::unknown(f.reason, &f.message)).unwrap_or(ready);
         self.complete(ready, true);
     }
@@ -436,13 +452,17 @@ impl<'a> Draft<'a> {
     }
 
     fn clear_identity(&mut self) {
-        self.status.user = None;
+        self.clear_what_only_owners_see();
         self.status.token_type = None;
-        self.status.secret_resource_version = None;
         self.status.workspaces.clear();
-        self.status.workspace_count = None;
         self.status.default_workspace = None;
         self.status.channel = None;
+    }
+
+    fn clear_what_only_owners_see(&mut self) {
+        self.status.user = None;
+        self.status.secret_resource_version = None;
+        self.status.workspace_count = None;
         self.status.rate_limit = None;
     }
 
@@ -462,7 +482,9 @@ impl<'a> Draft<'a> {
             .then_some(self.facts.previous)
             .flatten();
         let ends = turned.and_then(|p| grace_ends(p, self.facts.grace_period, self.facts.paused));
-        self.facts.now < ends.unwrap_or(self.facts.now + self.facts.grace_period.signed())
+        // After a restart it ends only with an attempt.
+        !self.facts.attempted
+            || self.facts.now < ends.unwrap_or(self.facts.now + self.facts.grace_period.signed())
     }
 
     fn complete(&mut self, ready: Finding, retried: bool) {

@@ -54,7 +54,7 @@ impl Namespaces {
     /// The labels of a namespace; `None` while they are not known.
     pub(super) fn labels(&self, namespace: &str) -> Option<Labels> {
         let labels = lock(&self.labels);
-        Some(labels.as_ref()?.get(namespace).cloned().unwrap_or_default())
+        labels.as_ref()?.get(namespace).cloned()
     }
 
     /// Whether the labels are not known because the operator may not see them.

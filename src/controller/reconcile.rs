@@ -228,6 +228,10 @@ async fn observe(
     context: &Context,
 ) -> Result<(), ReconcileError> {
     let Memory { session, check, token, .. } = memory;
+    if source.is_none() {
+        // What is not shared is not held: its interval and its uid have no say any more.
+        *token = None;
+    }
     session.notice(stored, spec, source, status, Timestamp::now());
     let connection = connection_ref(&stored.metadata);
     // Who uses another's token looks at that one's Secret.

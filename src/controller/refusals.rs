@@ -55,9 +55,11 @@ impl Refusals {
         }
         let at = refused.quiet_until.max(now + COLLECT);
         let wait = std::time::Duration::try_from(at.duration_since(now)).unwrap_or_default();
-        let (owner, transitions, by_owner) = (named(owner), transitions.clone(), self.by_owner.clone());
+        let (owner, transitions, by_owner) =
+            (named(owner), transitions.clone(), Arc::downgrade(&self.by_owner));
         refused.telling = Some(AbortOnDropHandle::new(tokio::spawn(async move {
             tokio::time::sleep(wait).await;
+            let Some(by_owner) = by_owner.upgrade() else { return };
             let mut locked = lock(&by_owner);
             let Some(refused) = locked.get_mut(&uid) else { return };
             // This very task: it must not end itself before it is done.

@@ -108,3 +108,57 @@ fn edits_and_annotations_while_a_check_is_held_up_ask_for_another() {
     world.ends(valid());
     assert_eq!(world.status().last_handled_reconcile_at.as_deref(), Some("now"));
 }
+
+#[test]
+fn after_a_restart_no_grace_ends_for_a_check_that_is_only_held_up() {
+    let mut world = verified(json!({"outageGracePeriod": "10m", "interval": "10m"}));
+    world.sleep().ends(down());
+    world.after(3600).restart().pass();
+    while !world.checks() {
+        world.sleep();
+    }
+    world.held = held(false, 601);
+    world.after(601).pass();
+    assert_eq!((world.ready(), world.is("RateLimited").0), (("True", "Verified"), "True"));
+    world.ends(down());
+    assert_eq!(world.ready(), ("Unknown", "TimedOut"));
+}
+
+#[test]
+fn an_edit_does_not_keep_a_verdict_that_is_too_old() {
+    let mut world = verified(json!({"outageGracePeriod": "10m", "interval": "10m"}));
+    world.edit("requiredWorkspaces", json!([{"id": "91"}])).after(1).pass();
+    world.held = held(false, 3 * 3600);
+    world.after(3 * 3600).pass();
+    assert_eq!((world.ready(), world.is("RateLimited").0), (("Unknown", "RateLimited"), "True"));
+}
+
+#[test]
+fn what_was_too_old_before_a_restart_is_so_after_it() {
+    let mut world = verified(json!({"outageGracePeriod": "10m", "interval": "10m"}));
+    world.sleep();
+    world.held = held(false, 3 * 3600);
+    world.after(3 * 3600).pass();
+    assert_eq!(world.ready(), ("Unknown", "RateLimited"));
+    world.held = None;
+    world.after(5).restart().pass();
+    while !world.checks() {
+        world.sleep();
+    }
+    world.held = held(false, 700);
+    world.after(700).pass();
+    assert_eq!((world.ready(), world.is("RateLimited").0), (("Unknown", "RateLimited"), "True"));
+}
+
+#[test]
+fn a_first_check_that_waits_across_a_restart_has_conditions_of_its_generation() {
+    let mut world = World::new(json!({"defaultWorkspace": {"id": "90"}}));
+    world.pass().after(3).pass();
+    assert_eq!(world.ready(), ("Unknown", "Checking"));
+    world.restart();
+    world.held = held(true, 0);
+    world.pass();
+    for condition in world.object["status"]["conditions"].as_array().unwrap() {
+        assert_eq!(condition["observedGeneration"], json!(1), "{condition}");
+    }
+}

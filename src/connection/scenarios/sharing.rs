@@ -115,6 +115,10 @@ fn referrers_ask_no_more_often_than_the_owner_and_by_annotation_once_a_minute() 
     assert!(world.checks());
     world.ends(valid());
     assert_eq!(world.status().last_handled_reconcile_at.as_deref(), Some("two"));
+    // Also after a restart.
+    world.recalled = Some("10".into());
+    world.after(5).restart().pass();
+    assert!(world.due_in() >= 1700, "{}", world.due_in());
 }
 
 #[test]

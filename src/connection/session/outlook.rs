@@ -71,13 +71,23 @@ impl Session {
             token: token.clone(),
             demand,
             requested_at: self.requested_at.clone(),
-            not_before: self.not_before.unwrap_or(now - recent),
+            not_before: self.not_before(now - recent),
             timeout: spec.timeout,
             urgency,
-            annotated: self.requested_at.is_some()
+            annotated: urgency != Urgency::Confirmation
+                && self.requested_at.is_some()
                 && self.requested_at != status.and_then(|s| s.last_handled_reconcile_at.clone()),
             last_verdict: self.last_verdict,
         }))
+    }
+
+    /// What a check keeps of an earlier one may be older than what serves an edit.
+    fn not_before(&self, recent: Timestamp) -> Timestamp {
+        match self.not_before {
+            Some(at) if self.wanted.is_some() => at.max(recent),
+            Some(at) => at,
+            None => recent,
+        }
     }
 
     /// A check that somebody waits for is more urgent than one that keeps a verdict fresh.
@@ -107,7 +117,7 @@ impl Session {
         let grace_period = spec.map_or(Duration::from_secs(0), |s| s.outage_grace_period);
         let facts = Facts {
             previous,
-            generation: observed.filter(|_| time_only).unwrap_or(stored.generation()),
+            generation: observed.filter(|at| time_only && *at >= 0).unwrap_or(stored.generation()),
             demand: self.seen.as_ref().map(|s| s.demand.as_ref()),
             audience,
             binding: source

@@ -6,7 +6,7 @@ use crate::{
         ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Duration, Reason, StoredConnection,
     },
     connection::{
-        CheckOutcome, Demand, Finding, Findings, TokenProblem, TokenSource, Verdict, demand::Touched,
+        Beat, CheckOutcome, Demand, Finding, Findings, TokenProblem, TokenSource, Verdict, demand::Touched,
         schedule,
     },
 };
@@ -34,6 +34,13 @@ impl Session {
         let interval = lender.map_or(spec.interval, |l| l.interval.max(spec.interval));
         let before = self.seen.take();
         let was_suspended = before.as_ref().is_some_and(|s| s.suspended);
+        if let (None, Next::At(at), Some(last)) = (&before, &mut self.next, self.last_verdict)
+            && interval > spec.interval
+        {
+            // What was planned when only its own interval was known.
+            let slower = schedule::routine(last, interval, Beat::new(interval, self.phase));
+            *at = schedule::resumed(slower, now, interval, self.phase).max(*at);
+        }
         let demand = match before {
             None => Arc::new(demand),
             Some(before) => {
@@ -91,6 +98,8 @@ impl Session {
             self.reread_at = None;
             self.key = None;
             self.touched.token = true;
+            self.suspended_at = None;
+            self.paused = SignedDuration::ZERO;
             self.reading =
                 Some(TokenReading::Unavailable { problem: TokenProblem::not_shared(), version: None });
         }
@@ -247,7 +256,8 @@ impl Session {
                 self.failed_at = Some(now);
                 let reset = no.reset_in.filter(|_| no.reason == Reason::RateLimited);
                 // What a check has when the limit stops it, it keeps; else an older answer is no answer to the next try.
-                self.not_before = Some(if reset.is_some() { checking.not_before } else { now });
+                let kept = if reset.is_some() { checking.not_before } else { now };
+                self.not_before = self.not_before.max(Some(kept));
                 let own = || now + schedule::retry_after(self.failures, interval, self.phase.0);
                 let retry = reset.map(|reset| now + reset).or(outcome.retry_at);
                 self.next = Next::At(retry.filter(|at| *at > now).unwrap_or_else(own));
@@ -271,6 +281,7 @@ impl Session {
     pub fn check_lost(&mut self, now: Timestamp) {
         self.checking = None;
         self.held = None;
+        self.answered_at = Some(now);
         self.failures = self.failures.saturating_add(1);
         let interval = self.interval().unwrap_or(Duration::from_mins(10));
         self.next = Next::At(now + schedule::retry_after(self.failures, interval, self.phase.0));

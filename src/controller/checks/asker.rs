@@ -10,7 +10,7 @@ use crate::{
     api::Reason,
     clickup::{
         self, Answer, ChannelPage, Identity, Named, NoVerdict, NodeKind, NodeVerdict, RateLimit, Reply,
-        Token, TokenVerdict, User, Workspace, judge_node, judge_token,
+        Token, TokenVerdict, Urgency, User, Workspace, judge_node, judge_token,
     },
     connection::{
         Answers, CheckOutcome, CheckRequest, Judgement, Listed, Topic, TopicAnswer, TopicOf, Verdict,
@@ -149,18 +149,18 @@ impl Asker {
                 async move { asker.ask_identity(&state, &token, &errand).await }.boxed()
             },
         );
-        let errand = ticket.errand.clone();
+        let errand = ticket.errand.as_ref().map(Errand::trace);
         if let Some(answer) = check.wait(ticket).await? {
             return Ok(answer);
         }
         // Its own time was up. If nobody waits any more, that is what came of the question; else only of this check.
         let (now, no) = (state.now(), TokenVerdict::NoVerdict(NoVerdict::timed_out()));
-        let abandoned = errand.is_some_and(|errand| state.lock().identity.is_abandoned(&errand));
-        if !abandoned {
+        let abandoned = errand.filter(|errand| state.lock().identity.is_abandoned(errand));
+        let Some(errand) = abandoned else {
             return Ok((now, state.lock().history.clone().judge(no, now, state.key.spread())));
-        }
+        };
         let answer = state.judge(no, true);
-        state.settle(now, &answer);
+        state.settle(errand.sent().unwrap_or(now), &answer);
         Ok((now, answer))
     }
 
@@ -168,25 +168,24 @@ impl Asker {
         if errand.on_behalf.annotated {
             self.after_last_annotation(state, errand).await?;
         }
+        if let Err(no) = state.permit() {
+            let (asked, answer) = (state.now(), state.judge(TokenVerdict::NoVerdict(no), false));
+            state.settle(asked, &answer);
+            return Some((asked, answer));
+        }
         let (mut permit, _place) = self.place(state, errand, 2, true).await?;
         let asked = state.now();
         if errand.on_behalf.annotated {
             state.lock().annotation_at = asked + BETWEEN_ANNOTATIONS;
         }
         errand.send(asked);
-        let answer = match state.permit() {
-            Err(no) => state.judge(TokenVerdict::NoVerdict(no), false),
-            Ok(()) => {
-                let user =
-                    self.call(state, &mut permit, Call::User, self.clickup.user(token), judge_token).await;
-                let verdict = match user {
-                    TokenVerdict::Valid(user) => self.ask_workspaces(state, token, user, &mut permit).await,
-                    TokenVerdict::Rejected => TokenVerdict::Rejected,
-                    TokenVerdict::NoVerdict(no) => TokenVerdict::NoVerdict(no),
-                };
-                state.judge(verdict, true)
-            }
+        let user = self.call(state, &mut permit, Call::User, self.clickup.user(token), judge_token).await;
+        let verdict = match user {
+            TokenVerdict::Valid(user) => self.ask_workspaces(state, token, user, &mut permit).await,
+            TokenVerdict::Rejected => TokenVerdict::Rejected,
+            TokenVerdict::NoVerdict(no) => TokenVerdict::NoVerdict(no),
         };
+        let answer = state.judge(verdict, true);
         state.settle(asked, &answer);
         Some((asked, answer))
     }
@@ -195,13 +194,14 @@ impl Asker {
     async fn after_last_annotation(&self, state: &State, errand: &Errand) -> Option<()> {
         loop {
             let (now, free) = (state.now(), state.lock().annotation_at);
-            if free <= now {
+            if free <= now || errand.urgency() == Urgency::Confirmation {
                 return Some(());
             }
             errand.advance(Progress::Held);
             let wait = Duration::try_from(free.duration_since(now)).unwrap_or_default();
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                // Now and then it looks whether somebody has joined who must not wait.
+                () = tokio::time::sleep(wait.min(Duration::from_secs(1))) => {}
                 () = self.stop.cancelled() => return None,
             }
         }
@@ -257,26 +257,31 @@ impl Asker {
 
     async fn answer(self: &Arc<Self>, check: &Check<'_>, of: &TopicOf) -> Result<TopicAnswer, Ended> {
         let (state, request) = (check.state, check.request);
+        if check.stopwatch.left(Duration::from(request.timeout)).is_zero() {
+            return Ok(NodeVerdict::NoVerdict(NoVerdict::timed_out()));
+        }
         let ticket = {
             let mut locked = state.lock();
             locked.names |= of.names;
-            let names = locked.names;
             let serves = |answer: &TopicAnswer| !of.names || !matches!(answer, NodeVerdict::Granted(None));
             let question = locked.topic(&of.topic);
-            question.join(request.not_before, state.now(), check.on_behalf.clone(), serves, |errand| {
+            // Only whether the token is dead cannot wait.
+            let urgency = check.on_behalf.urgency.max(Urgency::Asked);
+            let on_behalf = OnBehalf { urgency, ..check.on_behalf.clone() };
+            question.join(request.not_before, state.now(), on_behalf, serves, |errand| {
                 let (asker, state, token, topic) =
                     (self.clone(), state.clone(), request.token.clone(), of.topic.clone());
-                async move { asker.ask_topic(&state, &token, &topic, names, &errand).await }.boxed()
+                async move { asker.ask_topic(&state, &token, &topic, &errand).await }.boxed()
             })
         };
-        let errand = ticket.errand.clone();
+        let errand = ticket.errand.as_ref().map(Errand::trace);
         if let Some((_, answer)) = check.wait(ticket).await? {
             return Ok(answer);
         }
         let (now, answer) = (state.now(), NodeVerdict::NoVerdict(NoVerdict::timed_out()));
         let mut locked = state.lock();
-        if errand.is_some_and(|errand| locked.topic(&of.topic).is_abandoned(&errand)) {
-            settle_topic(state, &mut locked, &of.topic, now, &answer);
+        if let Some(errand) = errand.filter(|errand| locked.topic(&of.topic).is_abandoned(errand)) {
+            settle_topic(state, &mut locked, &of.topic, errand.sent().unwrap_or(now), &answer);
         }
         Ok(answer)
     }
@@ -286,10 +291,9 @@ impl Asker {
         state: &State,
         token: &Token,
         topic: &Topic,
-        names: bool,
         errand: &Errand,
     ) -> Answered<TopicAnswer> {
-        let keep = |listed: Vec<Named>| names.then(|| Listed::from(listed));
+        let keep = |listed: Vec<Named>| Some(Listed::from(listed));
         let answer = match topic {
             Topic::Workspace(id) => {
                 self.node(state, errand, Call::Spaces, || self.clickup.spaces(token, id)).await?.map(keep)
@@ -301,7 +305,12 @@ impl Asker {
             }
         };
         let asked = errand.sent().unwrap_or(state.now());
-        settle_topic(state, &mut state.lock(), topic, asked, &answer);
+        // Who wants the names has said so by now, or comes too late for this flight and asks again.
+        let mut locked = state.lock();
+        let names = locked.names;
+        let answer = answer.map(|listed| listed.filter(|_| names));
+        settle_topic(state, &mut locked, topic, asked, &answer);
+        locked.topic(topic).ended(errand);
         Some((asked, answer))
     }
 
@@ -383,14 +392,16 @@ impl Asker {
         let reply = send.await;
         self.metrics.answered(call, reply.status, reply.elapsed);
         let RateLimit { reset_in, .. } = reply.rate_limit;
+        let verdict = judge(reply.answer, reset_in);
+        // First the 429, then who waits: nothing goes out in between.
+        let verdict = match verdict.no_verdict().filter(|no| no.reason == Reason::RateLimited) {
+            Some(no) => V::of(state.lock().limited(no, state.now())),
+            None => verdict,
+        };
         if reply.status.is_some() {
             permit.answered(&reply.rate_limit);
         }
-        let verdict = judge(reply.answer, reset_in);
-        match verdict.no_verdict().filter(|no| no.reason == Reason::RateLimited) {
-            Some(no) => V::of(state.lock().limited(no, state.now())),
-            None => verdict,
-        }
+        verdict
     }
 }
 
@@ -456,7 +467,7 @@ fn settle_topic(
     answer: &TopicAnswer,
 ) {
     let failures = locked.topic(topic).failures();
-    let retry_at = answer.no_verdict().map(|no| locked.retry_at(no, failures + 1, state.key, state.now()));
+    let retry_at = answer.no_verdict().map(|no| state.retry_at(locked, no, failures + 1));
     locked.topic(topic).settle(asked, answer.clone(), retry_at);
 }
 

@@ -44,10 +44,11 @@ fn give_back(state: &State, requests: u32) {
 
 /// Waits until the budget admits these requests.
 pub(super) async fn admit(state: &State, errand: &Errand, requests: u32, identity: bool) -> Permit {
-    let want = Want { urgency: errand.urgency(), requests, identity };
     let permit = || Permit { state: state.clone(), left: requests };
     let (turn, granted) = {
         let mut locked = state.lock();
+        // Who joins raises it under this lock too.
+        let want = Want { urgency: errand.urgency(), requests, identity };
         if locked.turns.is_empty() && locked.budget.admit(want, state.now()).is_ok() {
             return permit();
         }

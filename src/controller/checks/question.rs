@@ -6,7 +6,7 @@ use futures::{
     future::{BoxFuture, Shared, WeakShared},
 };
 use jiff::Timestamp;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use tokio::sync::watch;
 
 /// How far a question has come.
@@ -34,7 +34,7 @@ pub(super) struct OnBehalf {
 pub(super) struct Errand {
     pub(super) on_behalf: OnBehalf,
     progress: watch::Sender<Progress>,
-    sent: OnceLock<Timestamp>,
+    sent: Arc<OnceLock<Timestamp>>,
     place: Mutex<Place>,
 }
 
@@ -50,7 +50,7 @@ impl Errand {
         Arc::new(Self {
             on_behalf,
             progress: watch::Sender::new(Progress::Queued),
-            sent: OnceLock::new(),
+            sent: Arc::default(),
             place,
         })
     }
@@ -78,6 +78,11 @@ impl Errand {
         self.sent.get().copied()
     }
 
+    /// What is left of it when nobody waits for it any more.
+    pub(super) fn trace(self: &Arc<Self>) -> Trace {
+        Trace { errand: Arc::downgrade(self), sent: self.sent.clone() }
+    }
+
     /// Somebody joins to whom it matters more; returns the turn that is to be moved up.
     fn raise(&self, urgency: Urgency) -> Option<TurnId> {
         let mut place = self.place();
@@ -90,6 +95,19 @@ impl Errand {
 
     fn place(&self) -> std::sync::MutexGuard<'_, Place> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An errand that may have been given up.
+pub(super) struct Trace {
+    errand: Weak<Errand>,
+    sent: Arc<OnceLock<Timestamp>>,
+}
+
+impl Trace {
+    /// When the first request went out, if one did.
+    pub(super) fn sent(&self) -> Option<Timestamp> {
+        self.sent.get().copied()
     }
 }
 
@@ -112,7 +130,8 @@ pub(super) struct Ticket<T: Clone> {
 /// One question, asked by one at a time. A flight lives as long as somebody waits for it, under each one's own deadline,
 /// and so under the longest.
 pub(super) struct Question<T: Clone> {
-    running: Option<(Arc<Errand>, WeakFlight<T>)>,
+    /// Without a hold on either: a flight that ends where a lock is held would want that lock.
+    running: Option<(Weak<Errand>, WeakFlight<T>)>,
     last: Option<Last<T>>,
     failures: u32,
 }
@@ -156,9 +175,11 @@ impl<T: Clone + Send + Sync + 'static> Question<T> {
         if let Some(last) = last.filter(|last| last.retry_at.is_none()) {
             return last.ticket();
         }
-        if let Some((errand, flight)) =
-            self.running.as_ref().and_then(|(errand, weak)| Some((errand.clone(), weak.upgrade()?)))
+        // A flight that is not joined is not touched: the last to let go of it must not hold the lock.
+        if let Some((errand, flight)) = &self.running
+            && let Some(errand) = errand.upgrade()
             && errand.sent().is_none_or(|sent| sent >= not_before)
+            && let Some(flight) = flight.upgrade()
         {
             let raised = errand.raise(on_behalf.urgency);
             return Ticket { progress: errand.progress.subscribe(), errand: Some(errand), flight, raised };
@@ -168,13 +189,18 @@ impl<T: Clone + Send + Sync + 'static> Question<T> {
         }
         let errand = Errand::new(on_behalf);
         let flight = ask(errand.clone()).shared();
-        self.running = flight.downgrade().map(|weak| (errand.clone(), weak));
+        self.running = flight.downgrade().map(|weak| (Arc::downgrade(&errand), weak));
         Ticket { progress: errand.progress.subscribe(), errand: Some(errand), flight, raised: None }
     }
 
     /// Whether nobody waits for this errand any more, and it has ended for that.
-    pub(super) fn is_abandoned(&self, errand: &Arc<Errand>) -> bool {
-        self.running.as_ref().is_some_and(|(e, weak)| Arc::ptr_eq(e, errand) && weak.upgrade().is_none())
+    pub(super) fn is_abandoned(&self, Trace { errand, .. }: &Trace) -> bool {
+        errand.strong_count() == 0 && self.running.as_ref().is_some_and(|(e, _)| e.ptr_eq(errand))
+    }
+
+    /// The flight of this errand has its answer: nobody joins it any more.
+    pub(super) fn ended(&mut self, errand: &Errand) {
+        self.running.take_if(|(e, _)| std::ptr::eq(e.as_ptr(), errand));
     }
 
     /// How many answers in a row were no verdict.
@@ -202,7 +228,7 @@ impl<T: Clone + Send + Sync + 'static> Question<T> {
 
     /// Whether it is under way, or was answered since then.
     pub(super) fn is_fresh(&self, since: Timestamp) -> bool {
-        self.running.as_ref().is_some_and(|(_, weak)| weak.upgrade().is_some())
+        self.running.as_ref().is_some_and(|(errand, _)| errand.strong_count() > 0)
             || self.last.as_ref().is_some_and(|last| last.asked >= since)
     }
 }
@@ -227,7 +253,11 @@ mod tests {
             let asked = asked.clone();
             move |errand: Arc<Errand>| {
                 errand.send(at(second));
-                async move { Some((at(second), asked.fetch_add(1, Ordering::SeqCst) + 1)) }.boxed()
+                async move {
+                    let _flown = errand;
+                    Some((at(second), asked.fetch_add(1, Ordering::SeqCst) + 1))
+                }
+                .boxed()
             }
         };
         let mut question = Question::default();
@@ -270,8 +300,8 @@ mod tests {
         let third = question.join(at(7), at(7), anybody(Urgency::Asked), |_| true, ask);
         assert!(!Arc::ptr_eq(&errand, third.errand.as_ref().unwrap()));
         drop((first, second));
-        assert!(!question.is_abandoned(third.errand.as_ref().unwrap()));
-        let errand = third.errand.clone().unwrap();
+        let errand = third.errand.as_ref().unwrap().trace();
+        assert!(!question.is_abandoned(&errand));
         drop(third);
         assert!(question.is_abandoned(&errand), "nobody waiting ends the flight");
     }

@@ -28,6 +28,12 @@ const REALIGN_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 /// After an outage, those who failed in it are checked within this time.
 const RECOVERY: SignedDuration = SignedDuration::from_secs(20);
 
+/// How often ClickUp is tried in an outage; the breaker sees to it.
+const TRIES_PER_SECOND: i32 = 5;
+
+/// With few tokens ClickUp's return is noticed so soon.
+const SHORTEST_TURN: SignedDuration = SignedDuration::from_secs(20);
+
 /// Answers about ids that nobody has asked for so long are forgotten.
 const FORGET_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
@@ -48,6 +54,7 @@ pub(super) struct TokenState {
     verdict: Option<Option<Arc<Identity>>>,
     /// When that was asked, if it was news.
     news_at: Option<Timestamp>,
+    /// By uid.
     holders: Vec<HeldBy>,
     beat: Option<Beat>,
     realigning: Option<AbortOnDropHandle<()>>,
@@ -109,17 +116,31 @@ impl TokenCell {
 
     /// Takes in an answer about the token, whoever asked for it.
     pub(super) fn settle(&self, asked: Timestamp, answer: &IdentityAnswer) {
-        let (now, mut locked) = (self.now(), self.lock());
+        let mut locked = self.lock();
         let no = match answer {
             Judgement::NoVerdict(no) | Judgement::RejectedOnce(no) => Some(no),
             Judgement::Valid(_) | Judgement::Rejected | Judgement::Suspect { .. } => None,
         };
         let failures = locked.identity.failures();
-        let retry_at = no.map(|no| locked.retry_at(no, failures + 1, self.key, now));
+        let retry_at = no.map(|no| self.retry_at(&locked, no, failures + 1));
         locked.identity.settle(asked, answer.clone(), retry_at);
         if locked.is_news(asked, answer) {
             locked.wake(&self.tokens.wake);
         }
+    }
+
+    /// When a question is asked again that came to no verdict so many times. In an outage the tokens take turns.
+    pub(super) fn retry_at(&self, locked: &TokenState, no: &NoVerdict, failures: u32) -> Timestamp {
+        let now = self.now();
+        if let Some(reset) = no.reset_in.filter(|_| no.reason == Reason::RateLimited) {
+            return now + reset;
+        }
+        let interval = locked.beat.map_or(Duration::from_mins(10), |beat| beat.period);
+        let backoff = retry_after(failures, interval, self.key.seed());
+        now + self
+            .tokens
+            .turn()
+            .map_or(backoff, |turn| backoff.min(turn.mul_f64(0.5 + self.key.spread() / 2.0)))
     }
 
     /// Whether ClickUp may be asked about the token, or is known not to answer.
@@ -149,13 +170,6 @@ impl TokenState {
         self.topics.retain(|_, question| question.is_fresh(now - longest));
     }
 
-    /// When a question is asked again that came to no verdict so many times.
-    pub(super) fn retry_at(&self, no: &NoVerdict, failures: u32, key: TokenKey, now: Timestamp) -> Timestamp {
-        let interval = self.beat.map_or(Duration::from_mins(10), |beat| beat.period);
-        let reset = no.reset_in.filter(|_| no.reason == Reason::RateLimited);
-        now + reset.unwrap_or_else(|| retry_after(failures, interval, key.seed()))
-    }
-
     /// Takes in what ClickUp says about the token. Returns whether that is news to those who hold it: they are to take over
     /// an answer that one of them has asked for.
     fn is_news(&mut self, asked: Timestamp, answer: &IdentityAnswer) -> bool {
@@ -182,10 +196,13 @@ impl TokenState {
     }
 
     /// All are checked at the shortest interval among them, in the phase of the smallest uid.
-    fn find_beat(&self) -> Option<Beat> {
-        let period = self.holders.iter().map(|h| h.interval).min()?;
-        let uid = self.holders.iter().map(|h| h.uid.as_str()).min()?;
-        Some(Beat::of(period, uid))
+    fn find_beat(&self, period: Option<Duration>) -> Option<Beat> {
+        let period = period.or_else(|| self.holders.iter().map(|h| h.interval).min())?;
+        Some(Beat::of(period, &self.holders.first()?.uid))
+    }
+
+    fn place_of(&self, uid: &str) -> Result<usize, usize> {
+        self.holders.binary_search_by(|h| h.uid.as_str().cmp(uid))
     }
 }
 
@@ -214,8 +231,10 @@ impl Tokens {
         if good_before && locked.history == TokenHistory::Unknown {
             locked.history = TokenHistory::Good;
         }
-        locked.holders.push(HeldBy { uid: uid.to_owned(), interval, connection });
-        self.realign(&state, &mut locked);
+        let place = locked.place_of(uid).unwrap_or_else(|place| place);
+        locked.holders.insert(place, HeldBy { uid: uid.to_owned(), interval, connection });
+        let period = locked.beat.map_or(interval, |beat| beat.period.min(interval));
+        self.realign(&state, &mut locked, Some(period));
         drop(locked);
         Holding { state, uid: uid.to_owned() }
     }
@@ -246,9 +265,9 @@ impl Tokens {
         state
     }
 
-    /// Finds the beat anew; if it has changed, the other holders are woken to follow it.
-    fn realign(&self, state: &State, locked: &mut TokenState) {
-        let beat = locked.find_beat();
+    /// Finds the beat anew, its period if it is not known; if it has changed, the other holders are woken to follow it.
+    fn realign(&self, state: &State, locked: &mut TokenState, period: Option<Duration>) {
+        let beat = locked.find_beat(period);
         if std::mem::replace(&mut locked.beat, beat) == beat || locked.holders.len() < 2 {
             return;
         }
@@ -264,19 +283,31 @@ impl Tokens {
         }
     }
 
+    /// While nobody gets an answer: how long it takes until every token had its turn to try.
+    fn turn(&self) -> Option<SignedDuration> {
+        let tokens = lock(&self.states).len();
+        let each = SignedDuration::from_secs(1) / TRIES_PER_SECOND;
+        let all = each.saturating_mul(i32::try_from(tokens).unwrap_or(i32::MAX));
+        lock(&self.breaker).is_open().then_some(all.max(SHORTEST_TURN))
+    }
+
     /// ClickUp could not be asked about a token.
     fn failed(&self, key: TokenKey, no: &NoVerdict, now: Timestamp) {
         let tokens = lock(&self.states).len();
         if lock(&self.breaker).failed(key, no, tokens, now) {
-            eprintln!("OPEN {now}");
             warn!(reason = %no.reason, "ClickUp cannot be asked about any token: it is tried five times a second at most");
         }
     }
 
     /// ClickUp has answered; after an outage all who failed in it are checked soon.
     fn answered(&self, now: Timestamp) {
-        if !lock(&self.breaker).verdict(now) {
-            return;
+        {
+            let mut breaker = lock(&self.breaker);
+            let ends = breaker.ends_with_verdict(now);
+            breaker.verdict(now);
+            if !ends {
+                return;
+            }
         }
         info!("ClickUp answers again");
 
@@ -310,10 +341,10 @@ impl Holding {
     /// Follows an edit of the connection's interval.
     pub(in crate::controller) fn set_interval(&self, interval: Duration) {
         let mut locked = self.state.lock();
-        let mine = locked.holders.iter_mut().find(|h| h.uid == self.uid);
-        if let Some(mine) = mine.filter(|h| h.interval != interval) {
-            mine.interval = interval;
-            self.state.tokens.realign(&self.state, &mut locked);
+        let Ok(place) = locked.place_of(&self.uid) else { return };
+        if locked.holders[place].interval != interval {
+            locked.holders[place].interval = interval;
+            self.state.tokens.realign(&self.state, &mut locked, None);
         }
     }
 
@@ -332,10 +363,11 @@ impl Holding {
 impl Drop for Holding {
     fn drop(&mut self) {
         let mut locked = self.state.lock();
-        if let Some(mine) = locked.holders.iter().position(|h| h.uid == self.uid) {
-            locked.holders.swap_remove(mine);
+        if let Ok(place) = locked.place_of(&self.uid) {
+            let gone = locked.holders.remove(place);
+            let period = locked.beat.map(|beat| beat.period).filter(|period| *period < gone.interval);
+            self.state.tokens.realign(&self.state, &mut locked, period);
         }
-        self.state.tokens.realign(&self.state, &mut locked);
         drop(locked);
         gate::pump(&self.state);
     }
