@@ -163,14 +163,18 @@ async fn an_outage_is_one_event_and_ends_for_all() {
     let (lasted, since) = (began.elapsed(), Some(opened));
     let sent = case.clickup.log(&LogQuery { since, ..LogQuery::default() }).await.unwrap().entries;
     eprintln!("breaker open: {} requests in {lasted:?} for {} checks asked for", sent.len(), 4 * TOKENS);
+    let times: Vec<_> = sent.iter().map(|e| e.time_ms).collect();
+    // Five are let go in a second; on their way those of two seconds may come nearer.
+    let most =
+        times.iter().map(|from| times.iter().filter(|t| (*from..from + 1000).contains(t)).count()).max();
+    assert!(most <= Some(10), "{most:?} in a second: {times:?}");
     assert!(sent.len() as f64 <= 5.0 * (lasted.as_secs_f64() + 1.0), "{} in {lasted:?}", sent.len());
     assert!(!sent.is_empty(), "somebody has to try");
     until_all(&case, TOKENS, patience, "still unreachable and ready", down).await;
 
     case.clickup.remove_fault(outage).await.unwrap();
     let back = Instant::now();
-    until_all(&case, TOKENS, patience * 5, "reached again", |s| ready(s) && is(s, "Reachable").0 == "True")
-        .await;
+    until_all(&case, TOKENS, patience, "reached again", |s| ready(s) && is(s, "Reachable").0 == "True").await;
     eprintln!("reached again, {TOKENS} tokens: {:?}", back.elapsed());
     let log = operator.process().log();
     assert_eq!((log.matches(DOWN).count(), log.matches("ClickUp answers again").count()), (1, 1));

@@ -155,7 +155,7 @@ async fn a_limit_that_is_too_small_says_so_and_is_kept() {
     eprintln!("{LISTS} probes with a limit of 10 in 12 s: {:?}, {seen} late", began.elapsed());
     let counts = case.clickup.counts(Some(token)).await.unwrap();
     assert!(counts.iter().all(|c| !c.statuses.contains_key(&429)), "never over the limit: {counts:?}");
-    // Each is rid of it with its next check that is not late.
+    // Each is rid of it with its next check that is not late: in a new window, and with a larger limit.
     let wait = test_support::wait::until(patience, "a window with room", || async {
         match case.clickup.token(token).await {
             Ok(t) if t.remaining >= 10 => Ok(()),
@@ -163,6 +163,8 @@ async fn a_limit_that_is_too_small_says_so_and_is_kept() {
         }
     });
     wait.await.unwrap_or_else(|e| panic!("{e}"));
+    let wide = TokenChange { limit: Some(1000), ..TokenChange::default() };
+    case.clickup.change_token(token, wide).await.unwrap();
     let mut late_ones = Vec::new();
     for n in 0..LISTS {
         let name = format!("c{n}");

@@ -1,51 +1,28 @@
 //! A check: what is asked, in which order, and what is made of it. Every question is asked once for all who hold the token.
 
 use super::{
+    calls::{ClickUp, settle_topic},
     gate,
-    question::{Answered, Errand, OnBehalf, Progress, Ticket},
+    question::{Errand, OnBehalf, Ticket},
     stopwatch::Stopwatch,
-    token::{IdentityAnswer, State, TokenState},
+    token::{IdentityAnswer, State},
 };
 use crate::{
     api::Reason,
-    clickup::{
-        self, Answer, ChannelPage, Identity, Named, NoVerdict, NodeKind, NodeVerdict, RateLimit, Reply,
-        Token, TokenVerdict, Urgency, User, Workspace, judge_node, judge_token,
-    },
+    clickup::{Identity, NoVerdict, NodeVerdict, TokenVerdict, Urgency},
     connection::{
-        Answers, CheckOutcome, CheckRequest, Judgement, Listed, Topic, TopicAnswer, TopicOf, Verdict,
-        resolve, topics,
+        Answers, CheckOutcome, CheckRequest, Judgement, TopicAnswer, TopicOf, Verdict, resolve, topics,
     },
-    observe::{Call, Metrics},
+    observe::Metrics,
 };
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
-use jiff::{SignedDuration, Timestamp};
+use futures::{FutureExt, StreamExt, stream};
+use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Questions about ids that one check asks at the same time.
 const QUESTIONS_AT_ONCE: usize = 4;
-
-/// Between two checks of a token that annotations ask for.
-const BETWEEN_ANNOTATIONS: SignedDuration = SignedDuration::from_secs(10);
-
-/// A list of channels that has not ended after so many pages is none: ten thousand of them.
-const MAX_PAGES: usize = 100;
-
-/// The calls, as far as checks need them.
-pub(super) trait ClickUp: Send + Sync + 'static {
-    fn user<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Reply<User>>;
-    fn workspaces<'a>(&'a self, token: &'a Token, user_id: &'a str) -> BoxFuture<'a, Reply<Vec<Workspace>>>;
-    fn spaces<'a>(&'a self, token: &'a Token, workspace: &'a str) -> BoxFuture<'a, Reply<Vec<Named>>>;
-    fn channels<'a>(
-        &'a self,
-        token: &'a Token,
-        workspace: &'a str,
-        cursor: Option<&'a str>,
-    ) -> BoxFuture<'a, Reply<ChannelPage>>;
-    fn node<'a>(&'a self, token: &'a Token, kind: NodeKind, id: &'a str) -> BoxFuture<'a, Reply<()>>;
-}
 
 /// Puts the questions.
 pub(super) struct Asker {
@@ -164,64 +141,6 @@ impl Asker {
         Ok((now, answer))
     }
 
-    async fn ask_identity(&self, state: &State, token: &Token, errand: &Errand) -> Answered<IdentityAnswer> {
-        if errand.on_behalf.annotated {
-            self.after_last_annotation(state, errand).await?;
-        }
-        if let Err(no) = state.permit() {
-            let (asked, answer) = (state.now(), state.judge(TokenVerdict::NoVerdict(no), false));
-            state.settle(asked, &answer);
-            return Some((asked, answer));
-        }
-        let (mut permit, _place) = self.place(state, errand, 2, true).await?;
-        let asked = state.now();
-        if errand.on_behalf.annotated {
-            state.lock().annotation_at = asked + BETWEEN_ANNOTATIONS;
-        }
-        errand.send(asked);
-        let user = self.call(state, &mut permit, Call::User, self.clickup.user(token), judge_token).await;
-        let verdict = match user {
-            TokenVerdict::Valid(user) => self.ask_workspaces(state, token, user, &mut permit).await,
-            TokenVerdict::Rejected => TokenVerdict::Rejected,
-            TokenVerdict::NoVerdict(no) => TokenVerdict::NoVerdict(no),
-        };
-        let answer = state.judge(verdict, true);
-        state.settle(asked, &answer);
-        Some((asked, answer))
-    }
-
-    /// Annotations ask once in a while only, however many connections hold the token.
-    async fn after_last_annotation(&self, state: &State, errand: &Errand) -> Option<()> {
-        loop {
-            let (now, free) = (state.now(), state.lock().annotation_at);
-            if free <= now || errand.urgency() == Urgency::Confirmation {
-                return Some(());
-            }
-            errand.advance(Progress::Held);
-            let wait = Duration::try_from(free.duration_since(now)).unwrap_or_default();
-            tokio::select! {
-                // Now and then it looks whether somebody has joined who must not wait.
-                () = tokio::time::sleep(wait.min(Duration::from_secs(1))) => {}
-                () = self.stop.cancelled() => return None,
-            }
-        }
-    }
-
-    async fn ask_workspaces(
-        &self,
-        state: &State,
-        token: &Token,
-        user: User,
-        permit: &mut gate::Permit,
-    ) -> TokenVerdict<Arc<Identity>> {
-        let ask = self.clickup.workspaces(token, &user.id);
-        match self.call(state, permit, Call::Workspaces, ask, judge_token).await {
-            TokenVerdict::Valid(workspaces) => TokenVerdict::Valid(Arc::new(Identity { user, workspaces })),
-            TokenVerdict::Rejected => TokenVerdict::Rejected,
-            TokenVerdict::NoVerdict(no) => TokenVerdict::NoVerdict(no),
-        }
-    }
-
     /// Asks about everything else that the demand names. Once a limit stops one question, the rest waits for its reset too.
     async fn answers(
         self: &Arc<Self>,
@@ -285,124 +204,6 @@ impl Asker {
         }
         Ok(answer)
     }
-
-    async fn ask_topic(
-        &self,
-        state: &State,
-        token: &Token,
-        topic: &Topic,
-        errand: &Errand,
-    ) -> Answered<TopicAnswer> {
-        let keep = |listed: Vec<Named>| Some(Listed::from(listed));
-        let answer = match topic {
-            Topic::Workspace(id) => {
-                self.node(state, errand, Call::Spaces, || self.clickup.spaces(token, id)).await?.map(keep)
-            }
-            Topic::Channels(id) => self.channels(state, token, id, errand).await?,
-            Topic::Node(kind, id) => {
-                let call = Call::from(*kind);
-                self.node(state, errand, call, || self.clickup.node(token, *kind, id)).await?.map(|()| None)
-            }
-        };
-        let asked = errand.sent().unwrap_or(state.now());
-        // Who wants the names has said so by now, or comes too late for this flight and asks again.
-        let mut locked = state.lock();
-        let names = locked.names;
-        let answer = answer.map(|listed| listed.filter(|_| names));
-        settle_topic(state, &mut locked, topic, asked, &answer);
-        locked.topic(topic).ended(errand);
-        Some((asked, answer))
-    }
-
-    /// All pages of a workspace's channels.
-    async fn channels(
-        &self,
-        state: &State,
-        token: &Token,
-        workspace: &str,
-        errand: &Errand,
-    ) -> Option<TopicAnswer> {
-        let (mut channels, mut cursor) = (Vec::new(), None::<String>);
-        for _ in 0..MAX_PAGES {
-            let at = cursor.as_deref();
-            let ask = || self.clickup.channels(token, workspace, at);
-            match self.node(state, errand, Call::Channels, ask).await? {
-                NodeVerdict::Granted(page) => {
-                    channels.extend(page.channels);
-                    cursor = page.next;
-                    if cursor.is_none() {
-                        Named::sort(&mut channels);
-                        return Some(NodeVerdict::Granted(Some(channels.into())));
-                    }
-                }
-                // The workspace had a first page: this is about the cursor.
-                NodeVerdict::NotFound | NodeVerdict::Denied | NodeVerdict::PlanRequired
-                    if cursor.is_some() =>
-                {
-                    return Some(NodeVerdict::NoVerdict(NoVerdict::unending_list()));
-                }
-                other => return Some(other.map(|_| None)),
-            }
-        }
-        Some(NodeVerdict::NoVerdict(NoVerdict::unending_list()))
-    }
-
-    /// Waits for the budget, and then for a place; gives up when the process ends.
-    async fn place(
-        &self,
-        state: &State,
-        errand: &Errand,
-        requests: u32,
-        identity: bool,
-    ) -> Option<(gate::Permit, SemaphorePermit<'_>)> {
-        let wait = async {
-            let permit = gate::admit(state, errand, requests, identity).await;
-            errand.advance(Progress::Queued);
-            Some((permit, self.places.acquire().await.ok()?))
-        };
-        tokio::select! {
-            biased;
-            place = wait => place,
-            () = self.stop.cancelled() => None,
-        }
-    }
-
-    /// One call on an id, through budget and places.
-    async fn node<'a, T>(
-        &self,
-        state: &State,
-        errand: &Errand,
-        call: Call,
-        ask: impl FnOnce() -> BoxFuture<'a, Reply<T>>,
-    ) -> Option<NodeVerdict<T>> {
-        let (mut permit, _place) = self.place(state, errand, 1, false).await?;
-        errand.send(state.now());
-        Some(self.call(state, &mut permit, call, ask(), judge_node).await)
-    }
-
-    /// Sends one request, and judges what comes back.
-    async fn call<T, V: MayBeLimited>(
-        &self,
-        state: &State,
-        permit: &mut gate::Permit,
-        call: Call,
-        send: impl Future<Output = Reply<T>>,
-        judge: impl FnOnce(Answer<T>, Option<SignedDuration>) -> V,
-    ) -> V {
-        let reply = send.await;
-        self.metrics.answered(call, reply.status, reply.elapsed);
-        let RateLimit { reset_in, .. } = reply.rate_limit;
-        let verdict = judge(reply.answer, reset_in);
-        // First the 429, then who waits: nothing goes out in between.
-        let verdict = match verdict.no_verdict().filter(|no| no.reason == Reason::RateLimited) {
-            Some(no) => V::of(state.lock().limited(no, state.now())),
-            None => verdict,
-        };
-        if reply.status.is_some() {
-            permit.answered(&reply.rate_limit);
-        }
-        verdict
-    }
 }
 
 impl Check<'_> {
@@ -456,70 +257,5 @@ fn without_identity(answer: IdentityAnswer) -> Verdict {
         Judgement::RejectedOnce(no) => Verdict::RejectedOnce(no),
         Judgement::Suspect { again_at } => Verdict::Suspect { again_at },
         Judgement::NoVerdict(no) => Verdict::NoVerdict(no),
-    }
-}
-
-fn settle_topic(
-    state: &State,
-    locked: &mut TokenState,
-    topic: &Topic,
-    asked: Timestamp,
-    answer: &TopicAnswer,
-) {
-    let failures = locked.topic(topic).failures();
-    let retry_at = answer.no_verdict().map(|no| state.retry_at(locked, no, failures + 1));
-    locked.topic(topic).settle(asked, answer.clone(), retry_at);
-}
-
-/// A verdict that may be that the limit is used up.
-trait MayBeLimited {
-    fn of(no: NoVerdict) -> Self;
-    fn no_verdict(&self) -> Option<&NoVerdict>;
-}
-
-impl<T> MayBeLimited for TokenVerdict<T> {
-    fn of(no: NoVerdict) -> Self {
-        Self::NoVerdict(no)
-    }
-
-    fn no_verdict(&self) -> Option<&NoVerdict> {
-        if let Self::NoVerdict(no) = self { Some(no) } else { None }
-    }
-}
-
-impl<T> MayBeLimited for NodeVerdict<T> {
-    fn of(no: NoVerdict) -> Self {
-        Self::NoVerdict(no)
-    }
-
-    fn no_verdict(&self) -> Option<&NoVerdict> {
-        NodeVerdict::no_verdict(self)
-    }
-}
-
-impl ClickUp for clickup::Client {
-    fn user<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Reply<User>> {
-        Self::user(self, token).boxed()
-    }
-
-    fn workspaces<'a>(&'a self, token: &'a Token, user_id: &'a str) -> BoxFuture<'a, Reply<Vec<Workspace>>> {
-        Self::workspaces(self, token, user_id).boxed()
-    }
-
-    fn spaces<'a>(&'a self, token: &'a Token, workspace: &'a str) -> BoxFuture<'a, Reply<Vec<Named>>> {
-        Self::spaces(self, token, workspace).boxed()
-    }
-
-    fn channels<'a>(
-        &'a self,
-        token: &'a Token,
-        workspace: &'a str,
-        cursor: Option<&'a str>,
-    ) -> BoxFuture<'a, Reply<ChannelPage>> {
-        Self::channels(self, token, workspace, cursor).boxed()
-    }
-
-    fn node<'a>(&'a self, token: &'a Token, kind: NodeKind, id: &'a str) -> BoxFuture<'a, Reply<()>> {
-        Self::node(self, token, kind, id).boxed()
     }
 }

@@ -1,6 +1,7 @@
 //! Checks: asking ClickUp about a token, once for all who hold it, in bounded number and time.
 
 mod asker;
+mod calls;
 mod gate;
 mod question;
 mod stopwatch;
@@ -18,7 +19,8 @@ use crate::{
     connection::{CheckOutcome, CheckRequest, Held},
     observe::Metrics,
 };
-use asker::{Asker, ClickUp};
+use asker::Asker;
+use calls::ClickUp;
 use jiff::Timestamp;
 use std::sync::Arc;
 use stopwatch::Stopwatch;

@@ -1,7 +1,7 @@
 //! The whole of checks with a simulated ClickUp in simulated time: many connections, each with its session, as the shell
 //! drives them.
 
-use super::{asker::ClickUp, *};
+use super::{calls::ClickUp, *};
 use crate::{
     api::{ClickUpConnectionSpec, ClickUpConnectionStatus, StoredConnection, TokenType},
     clickup::{
