@@ -69,10 +69,11 @@ impl Breaker {
 
     /// Whether a verdict now is the end of an outage, be it one that too few tokens met to open it: then those that failed
     /// need not wait any longer.
-    pub fn ends_with_verdict(&self, now: Timestamp) -> bool {
+    pub fn ends_with_verdict(&self, tokens: usize, now: Timestamp) -> bool {
         let silence = self.last_verdict.is_none_or(|at| !within(TOGETHER, at, now));
         let since = |at: Timestamp| self.last_verdict.is_none_or(|verdict| at > verdict);
-        self.is_open() || (silence && self.failures.iter().flatten().any(|(_, at)| since(*at)))
+        let failed = self.failures.iter().flatten().filter(|(_, at)| since(*at)).count();
+        self.is_open() || (silence && failed >= tokens.clamp(1, TOKENS))
     }
 
     /// Whether it is open.

@@ -75,6 +75,7 @@ impl Namespaces {
                 _ = wanted.wait_for(|wanted| !*wanted) => {}
             }
             *lock(&self.labels) = None;
+            self.denied.store(false, Ordering::Relaxed);
             info!("no connection selects Namespaces any more");
         }
     }

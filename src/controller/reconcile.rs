@@ -180,14 +180,17 @@ fn source(stored: &StoredConnection, spec: &ClickUpConnectionSpec, context: &Con
         Some(false) => {
             // One that refers itself has nothing to share, and its owner nothing to correct.
             if shared.connection_ref.is_none() {
-                let (store, namespaces, owner_ref) =
-                    (context.store.clone(), context.namespaces.clone(), connection_ref(&owner.metadata));
-                let is_refused = move |namespace: &str| {
-                    let Some(Ok(spec)) = store.get(&owner_ref).map(|owner| owner.spec.clone()) else {
-                        return false;
-                    };
-                    let place = owner_ref.namespace.as_deref().unwrap_or_default();
-                    shares(&spec, place, namespace, namespaces.labels(namespace).as_ref()) == Some(false)
+                let is_refused = {
+                    let (store, namespaces) = (context.store.clone(), context.namespaces.clone());
+                    let (referrers, owner) = (context.referrers.clone(), connection_ref(&owner.metadata));
+                    move |namespace: &str| {
+                        let spec = store.get(&owner).and_then(|owner| owner.spec.clone().ok());
+                        let place = owner.namespace.as_deref().unwrap_or_default();
+                        let labels = namespaces.labels(namespace);
+                        let refused = |spec| shares(&spec, place, namespace, labels.as_ref()) == Some(false);
+                        let refers = |r: &ConnectionRef| r.namespace.as_deref() == Some(namespace);
+                        spec.is_some_and(refused) && lock(&referrers).of(&owner).any(refers)
+                    }
                 };
                 context.refusals.note(&owner, namespace, &context.transitions, Timestamp::now(), is_refused);
             }

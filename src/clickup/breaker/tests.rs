@@ -146,13 +146,13 @@ fn a_verdict_after_silence_ends_an_outage_that_too_few_had_noticed() {
     let key = keys.key(&Token::parse(b"pk_1", TokenType::Personal).unwrap());
     let at = |second: i64| Timestamp::from_second(1_000_000 + second).unwrap();
     breaker.verdict(at(0));
-    assert!(!breaker.ends_with_verdict(at(100)), "nobody failed");
+    assert!(!breaker.ends_with_verdict(3, at(100)), "nobody failed");
     assert!(!breaker.failed(key, &NoVerdict::timed_out(), 9, at(110)), "one of many");
-    assert!(breaker.ends_with_verdict(at(120)));
+    assert!(breaker.ends_with_verdict(1, at(120)));
     breaker.verdict(at(120));
-    assert!(!breaker.ends_with_verdict(at(200)), "that was over");
+    assert!(!breaker.ends_with_verdict(3, at(200)), "that was over");
     breaker.failed(key, &NoVerdict::timed_out(), 9, at(210));
     breaker.verdict(at(220));
     breaker.failed(key, &NoVerdict::timed_out(), 9, at(225));
-    assert!(!breaker.ends_with_verdict(at(230)), "others got answers all the time");
+    assert!(!breaker.ends_with_verdict(3, at(230)), "others got answers all the time");
 }

@@ -214,3 +214,25 @@ fn edits_during_a_check_are_judged_against_the_newest_spec() {
     world.edit("requiredWorkspaces", json!([{"id": "91"}])).pass();
     assert_ne!(world.check.as_ref().unwrap().demand, old.unwrap().demand, "another demand asks again");
 }
+
+#[test]
+fn r2_answers_that_could_not_be_written_do_not_serve_another_secret() {
+    let mut world = verified(json!({}));
+    world.edit("requiredWorkspaces", json!([{"id": "404"}])).pass().conflicts = true;
+    // The edit of tokenSecretRef is what makes the write of the check's end a conflict.
+    world.ends(valid());
+    world.conflicts = false;
+    world.edit("tokenSecretRef", json!({"name": "t"})).secret(2, 9).pass();
+    assert!(world.checks(), "{:?} {:#}, due in {}", world.ready(), world.object["status"], world.due_in());
+}
+
+#[test]
+fn r2_confirm_then_new_token() {
+    let mut world = verified(json!({}));
+    world.sleep();
+    let again_at = world.now + SignedDuration::from_secs(12);
+    world.ends(Verdict::Suspect { again_at }).after(1).secret(2, 20).pass();
+    let check = world.check.as_ref().unwrap();
+    assert_eq!(check.urgency, crate::clickup::Urgency::Asked);
+    assert!(check.not_before <= world.now);
+}

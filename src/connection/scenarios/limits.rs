@@ -162,3 +162,32 @@ fn a_first_check_that_waits_across_a_restart_has_conditions_of_its_generation() 
         assert_eq!(condition["observedGeneration"], json!(1), "{condition}");
     }
 }
+
+#[test]
+fn r2_a_check_that_ends_is_a_completed_check() {
+    let mut world = verified(json!({"interval": "10m", "outageGracePeriod": "30m"}));
+    world.sleep();
+    let asked = world.now;
+    // Its probes wait for the budget.
+    world.held = held(false, 3000);
+    world.after(3000).pass();
+    assert_eq!(world.ready(), ("Unknown", "RateLimited"));
+    let CheckRequest { key, demand, requested_at, .. } = world.check.take().unwrap();
+    let outcome = CheckOutcome {
+        key,
+        demand,
+        requested_at,
+        verdict: valid(),
+        rate_limit: Some(100),
+        held: SignedDuration::from_secs(3000),
+        asked,
+        retry_at: None,
+        ended: world.now,
+    };
+    world.session.check_ended(outcome);
+    world.held = None;
+    let stored = world.stored();
+    let next = world.session.status(&stored, stored.status.as_ref(), OPTIONS, world.now).unwrap();
+    let ready = next.conditions.iter().find(|c| c.type_ == "Ready").unwrap();
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "Verified"));
+}

@@ -173,3 +173,15 @@ fn a_binding_is_published_while_there_is_a_token() {
     world.edit("tokenSecretRef", json!({"name": "t"})).pass();
     assert_eq!(bound(&world), None);
 }
+
+#[test]
+fn r2_a_referrer_in_an_outage_retries_soon_after_a_restart() {
+    let mut world = referrer(json!({"interval": "10m"}));
+    world.lender = Some(owner(json!({"interval": "24h"})));
+    world.pass().ends(valid());
+    world.annotate("x").pass().ends(down());
+    assert!(world.due_in() <= 10, "{}", world.due_in());
+    world.recalled = Some("10".into());
+    world.after(5).restart().pass();
+    assert!(world.due_in() <= 300, "{}", world.due_in());
+}

@@ -147,7 +147,8 @@ pub struct Session {
     /// Whether this process asked ClickUp at all: until then nothing lapses.
     attempted: bool,
     last_verdict: Option<Timestamp>,
-    recalled_at: Timestamp,
+    /// When a check last ended in a verdict, or this process began: a status tells it only with its heartbeat's precision.
+    completed_at: Timestamp,
     waiting_since: Option<Timestamp>,
     held: Option<Held>,
     /// The last check was held up too long.
@@ -215,7 +216,7 @@ impl Session {
             answered_at: None,
             attempted: false,
             last_verdict: status.and_then(|s| s.last_verified_time.as_ref()).map(|t| t.0),
-            recalled_at: now,
+            completed_at: now,
             waiting_since: None,
             held: None,
             limited: false,
@@ -297,6 +298,8 @@ impl Session {
         }
         if self.answered_at.is_some_and(|answered| news_at.is_some_and(|news| answered < news)) {
             self.next = Next::At(now);
+            // What it knows besides is no older than before.
+            self.not_before = self.not_before.max(self.answered_at);
         }
     }
 

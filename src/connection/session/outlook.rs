@@ -1,15 +1,13 @@
 //! What follows: the next step, the status, the next point in time.
 
-use super::{CheckRequest, Checking, Session, Step, TokenReading};
+use super::{CheckRequest, Checking, Next, Session, Step, TokenReading};
 use crate::{
     api::{
         ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Duration, Reason, StoredConnection,
     },
     clickup::Urgency,
     connection::{
-        Audience, Evaluation, Findings, StatusOptions, TokenSource,
-        demand::Touched,
-        schedule,
+        Audience, Evaluation, Findings, StatusOptions, TokenSource, schedule,
         status::{self, Facts, Limit},
     },
 };
@@ -44,7 +42,8 @@ impl Session {
             self.outcome = None;
             self.wanted.get_or_insert(now);
         }
-        if self.outcome.as_ref().is_some_and(|o| o.requested_at == self.requested_at) {
+        let known = self.reading.is_some();
+        if known && self.outcome.as_ref().is_some_and(|o| o.requested_at == self.requested_at) {
             // Answers that are still to be written serve an edit too.
             self.wanted = None;
         }
@@ -94,7 +93,7 @@ impl Session {
     fn urgency(&self, findings: &Findings) -> Urgency {
         let judged = findings.get(ConditionType::Ready).is_some_and(|r| r.is_true() || r.is_false());
         match self.next {
-            super::Next::Confirm(_) => Urgency::Confirmation,
+            Next::Confirm(_) => Urgency::Confirmation,
             _ if self.wanted.is_some() || !judged => Urgency::Asked,
             _ => Urgency::Routine,
         }
@@ -190,8 +189,7 @@ impl Session {
 
     /// When a verdict is too old to stand while checks are put off.
     fn overdue_at(&self, grace: Duration) -> Option<Timestamp> {
-        // A status tells the time of the last check with the precision of its heartbeat only.
-        Some(self.last_verdict?.max(self.recalled_at) + self.interval()?.signed() + grace.signed())
+        Some(self.completed_at + self.interval()?.signed() + grace.signed())
     }
 
     /// When to look again without an event.
@@ -210,7 +208,7 @@ impl Session {
         let announce = self.announces_at(status).filter(|at| *at > now);
         let ready = Findings::stored(status).holds(ConditionType::Ready);
         let lapse = status
-            .filter(|_| ready && self.attempted && self.touched == Touched::default())
+            .filter(|_| ready && self.attempted && self.touched.is_none())
             .and_then(|s| status::grace_ends(s, spec.outage_grace_period, self.paused));
         let annotation = self.quiet_until.filter(|until| *until > now);
         [due, announce, self.look_after_check(spec, status, now), lapse, self.reread_at, annotation]
@@ -233,8 +231,8 @@ impl Session {
         let again = queued.then_some(now + schedule::ANNOUNCE_AFTER);
         let late = match self.held {
             Some(held) => Some(now + (self.patience(checking.urgency) - held.lasting)),
-            // Whether it is held up then, or has come to be.
-            None => Some((checking.began + self.patience(checking.urgency)).max(now + LOOK_AGAIN)),
+            // Whether it has come to be held up.
+            None => Some(now + LOOK_AGAIN),
         };
         // A little more: patience ends after, not at that moment.
         let late = late.map(|at| at + SignedDuration::from_millis(1)).filter(|at| *at > now);

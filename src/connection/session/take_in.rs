@@ -36,6 +36,7 @@ impl Session {
         let was_suspended = before.as_ref().is_some_and(|s| s.suspended);
         if let (None, Next::At(at), Some(last)) = (&before, &mut self.next, self.last_verdict)
             && interval > spec.interval
+            && Findings::stored(status).holds(ConditionType::Reachable)
         {
             // What was planned when only its own interval was known.
             let slower = schedule::routine(last, interval, Beat::new(interval, self.phase));
@@ -209,6 +210,11 @@ impl Session {
                 if !same {
                     self.touched.token = true;
                     self.failures = 0;
+                    if let Next::Confirm(_) = self.next {
+                        // That was to be asked about the old one.
+                        self.next = Next::At(now);
+                        self.not_before = self.not_before.filter(|at| *at <= now);
+                    }
                 }
                 let edited = known.is_some_and(|known| known != Some(&version));
                 if !same || (edited && !ready && self.checking.is_none()) {
@@ -267,6 +273,7 @@ impl Session {
                 self.failures = 0;
                 self.failed_at = None;
                 self.last_verdict = Some(outcome.asked);
+                self.completed_at = now;
                 self.next = Next::Routine { last: outcome.asked, dead };
                 self.paused = SignedDuration::ZERO;
             }

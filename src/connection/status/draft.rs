@@ -52,6 +52,12 @@ impl<'a> Draft<'a> {
         self.status.binding = secret.map(|name| BindingStatus { name: name.to_owned() });
     }
 
+    /// What was published stays; what is new waits for a check.
+    pub(super) fn keep_binding(&mut self) {
+        let published = self.facts.previous.and_then(|p| p.binding.as_ref()).map(|b| b.name.as_str());
+        self.bind(published.filter(|name| self.facts.binding == Some(name)));
+    }
+
     pub(super) fn secret_version(&mut self) {
         let version = self.facts.secret_version.filter(|_| self.facts.audience == Audience::Owner);
         self.status.secret_resource_version = version.map(Into::into);

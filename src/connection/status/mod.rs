@@ -149,9 +149,7 @@ impl Draft<'_> {
             let message = format!("checking is suspended and this spec was not checked: {whose}");
             Finding::unknown(Reason::Suspended, message)
         });
-        // What was published stays; what is new waits for a check.
-        let published = self.facts.previous.and_then(|p| p.binding.as_ref()).map(|b| b.name.clone());
-        self.bind(published.as_deref().filter(|name| self.facts.binding == Some(name)));
+        self.keep_binding();
         self.complete(ready, false);
     }
 
@@ -161,8 +159,7 @@ impl Draft<'_> {
             // That the operator may not look says nothing about what it saw before.
             self.carry_verdicts();
             self.clear_touched();
-            let published = self.facts.previous.and_then(|p| p.binding.as_ref()).map(|b| b.name.clone());
-            self.bind(published.as_deref().filter(|name| self.facts.binding == Some(name)));
+            self.keep_binding();
         } else {
             for condition in self.verdicts().filter(|c| *c != TokenAvailable) {
                 self.findings.set(condition, Finding::not_checked());

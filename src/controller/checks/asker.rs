@@ -62,6 +62,7 @@ impl Asker {
             last_verdict: request.last_verdict,
             urgency: request.urgency,
             annotated: request.annotated,
+            timeout: request.timeout.signed(),
         };
         let check = Check { state, request: &request, on_behalf, stopwatch };
         let (asked, verdict, retry_at) = self.verdict(&check).await.ok()?;
@@ -134,10 +135,13 @@ impl Asker {
         let (now, no) = (state.now(), TokenVerdict::NoVerdict(NoVerdict::timed_out()));
         let abandoned = errand.filter(|errand| state.lock().identity.is_abandoned(errand));
         let Some(errand) = abandoned else {
-            return Ok((now, state.lock().history.clone().judge(no, now, state.key.spread())));
+            // Judged by the token's past, and not remembered: for the others it goes on.
+            let mut history = state.lock().history;
+            return Ok((now, history.judge(no, now, state.key.spread())));
         };
         let answer = state.judge(no, true);
-        state.settle(errand.sent().unwrap_or(now), &answer);
+        let asked = errand.sent().unwrap_or(now);
+        state.settle(asked, &answer, Some(now.duration_since(asked)));
         Ok((now, answer))
     }
 
@@ -200,7 +204,8 @@ impl Asker {
         let (now, answer) = (state.now(), NodeVerdict::NoVerdict(NoVerdict::timed_out()));
         let mut locked = state.lock();
         if let Some(errand) = errand.filter(|errand| locked.topic(&of.topic).is_abandoned(errand)) {
-            settle_topic(state, &mut locked, &of.topic, errand.sent().unwrap_or(now), &answer);
+            let asked = errand.sent().unwrap_or(now);
+            settle_topic(state, &mut locked, &of.topic, asked, &answer, Some(now.duration_since(asked)));
         }
         Ok(answer)
     }
@@ -209,9 +214,10 @@ impl Asker {
 impl Check<'_> {
     /// Waits for an answer as long as the check's calls may take; not counted is what the budget holds up.
     async fn wait<T: Clone + Send + Sync + 'static>(&self, ticket: Ticket<T>) -> Result<InTime<T>, Ended> {
-        let Ticket { errand: _, mut progress, mut flight, raised } = ticket;
-        if let Some(turn) = raised {
-            self.state.lock().turns.raise(turn, self.on_behalf.urgency);
+        // The errand is held until the end: whether anybody still holds it tells whether the flight is given up.
+        let Ticket { errand, mut progress, mut flight, raised } = ticket;
+        if let (Some(turn), Some(errand)) = (raised, &errand) {
+            self.state.lock().turns.raise(turn, errand.urgency());
             gate::pump(self.state);
         }
         let limit = Duration::from(self.request.timeout);

@@ -52,7 +52,7 @@ impl Asker {
         }
         if let Err(no) = state.permit() {
             let (asked, answer) = (state.now(), state.judge(TokenVerdict::NoVerdict(no), false));
-            state.settle(asked, &answer);
+            state.settle(asked, &answer, None);
             return Some((asked, answer));
         }
         let (mut permit, _place) = self.place(state, errand, 2, true).await?;
@@ -68,7 +68,7 @@ impl Asker {
             TokenVerdict::NoVerdict(no) => TokenVerdict::NoVerdict(no),
         };
         let answer = state.judge(verdict, true);
-        state.settle(asked, &answer);
+        state.settle(asked, &answer, None);
         Some((asked, answer))
     }
 
@@ -127,7 +127,7 @@ impl Asker {
         let mut locked = state.lock();
         let names = locked.names;
         let answer = answer.map(|listed| listed.filter(|_| names));
-        settle_topic(state, &mut locked, topic, asked, &answer);
+        settle_topic(state, &mut locked, topic, asked, &answer, None);
         locked.topic(topic).ended(errand);
         Some((asked, answer))
     }
@@ -229,10 +229,11 @@ pub(super) fn settle_topic(
     topic: &Topic,
     asked: Timestamp,
     answer: &TopicAnswer,
+    waited: Option<SignedDuration>,
 ) {
     let failures = locked.topic(topic).failures();
     let retry_at = answer.no_verdict().map(|no| state.retry_at(locked, no, failures + 1));
-    locked.topic(topic).settle(asked, answer.clone(), retry_at);
+    locked.topic(topic).settle(asked, answer.clone(), retry_at, waited);
 }
 
 /// A verdict that may be that the limit is used up.

@@ -78,9 +78,15 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if !self.granted && self.state.lock().turns.remove(self.turn).is_none() {
+        if self.granted {
+            return;
+        }
+        if self.state.lock().turns.remove(self.turn).is_none() {
             // It was granted a moment ago.
             give_back(self.state, self.requests);
+        } else {
+            // It may have been what the others waited for.
+            pump(self.state);
         }
     }
 }

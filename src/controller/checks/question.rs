@@ -5,7 +5,7 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared, WeakShared},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use tokio::sync::watch;
 
@@ -28,6 +28,8 @@ pub(super) struct OnBehalf {
     pub(super) urgency: Urgency,
     /// Somebody has asked for it with the annotation.
     pub(super) annotated: bool,
+    /// For how long its calls are waited for.
+    pub(super) timeout: SignedDuration,
 }
 
 /// A question on its way: what its flight and those who wait for it share.
@@ -141,6 +143,8 @@ struct Last<T> {
     answer: T,
     /// Where it is no verdict: until when it stands for others.
     retry_at: Option<Timestamp>,
+    /// Where it was given up: for how long somebody waited. It says nothing to who would wait longer.
+    waited: Option<SignedDuration>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Last<T> {
@@ -169,7 +173,10 @@ impl<T: Clone + Send + Sync + 'static> Question<T> {
         ask: impl FnOnce(Arc<Errand>) -> BoxFuture<'static, Answered<T>>,
     ) -> Ticket<T> {
         let stands = |last: &&Last<T>| {
-            last.asked >= not_before && last.retry_at.is_none_or(|at| now < at) && serves(&last.answer)
+            last.asked >= not_before
+                && last.retry_at.is_none_or(|at| now < at)
+                && last.waited.is_none_or(|waited| on_behalf.timeout <= waited)
+                && serves(&last.answer)
         };
         let last = self.last.as_ref().filter(stands);
         if let Some(last) = last.filter(|last| last.retry_at.is_none()) {
@@ -209,11 +216,19 @@ impl<T: Clone + Send + Sync + 'static> Question<T> {
     }
 
     /// An answer has come; where it is no verdict, with the time when the question is asked again.
-    pub(super) fn settle(&mut self, asked: Timestamp, answer: T, retry_at: Option<Timestamp>) {
-        if self.last.as_ref().is_none_or(|last| last.asked <= asked) {
+    pub(super) fn settle(
+        &mut self,
+        asked: Timestamp,
+        answer: T,
+        retry_at: Option<Timestamp>,
+        waited: Option<SignedDuration>,
+    ) -> bool {
+        let newest = self.last.as_ref().is_none_or(|last| last.asked <= asked);
+        if newest {
             self.failures = if retry_at.is_some() { self.failures.saturating_add(1) } else { 0 };
-            self.last = Some(Last { asked, answer, retry_at });
+            self.last = Some(Last { asked, answer, retry_at, waited });
         }
+        newest
     }
 
     /// When it is asked again after an answer without a verdict.
@@ -221,9 +236,11 @@ impl<T: Clone + Send + Sync + 'static> Question<T> {
         self.last.as_ref()?.retry_at
     }
 
-    /// Forgets an answer that was no verdict: it would be another one now.
+    /// Forgets an answer that was no verdict, and how many there were: it would be another one now.
     pub(super) fn forget_failure(&mut self) {
-        self.last.take_if(|last| last.retry_at.is_some());
+        if self.last.take_if(|last| last.retry_at.is_some()).is_some() {
+            self.failures = 0;
+        }
     }
 
     /// Whether it is under way, or was answered since then.
@@ -243,7 +260,13 @@ mod tests {
     }
 
     fn anybody(urgency: Urgency) -> OnBehalf {
-        OnBehalf { namespace: "n".into(), last_verdict: None, urgency, annotated: false }
+        OnBehalf {
+            namespace: "n".into(),
+            last_verdict: None,
+            urgency,
+            annotated: false,
+            timeout: SignedDuration::from_secs(30),
+        }
     }
 
     #[tokio::test]
@@ -267,14 +290,14 @@ mod tests {
         let (first, second, newer) = (join(0, 10), join(10, 11), join(11, 12));
         assert_eq!((first.await, second.await), (Some((at(10), 1)), Some((at(10), 1))));
         assert_eq!(newer.await, Some((at(12), 2)));
-        question.settle(at(12), 2, None);
-        question.settle(at(10), 1, None);
+        question.settle(at(12), 2, None, None);
+        question.settle(at(10), 1, None, None);
         let mut join = |not_before, now| {
             question.join(at(not_before), at(now), anybody(Urgency::Routine), |_| true, ask(now)).flight
         };
         assert_eq!(join(12, 13).await, Some((at(12), 2)), "the last answer serves");
         assert_eq!(join(13, 13).await, Some((at(13), 3)), "an older one does not");
-        question.settle(at(13), 3, Some(at(22)));
+        question.settle(at(13), 3, Some(at(22)), None);
         assert_eq!((question.retry_at(), question.failures()), (Some(at(22)), 1));
         let mut join = |not_before, now| {
             question.join(at(not_before), at(now), anybody(Urgency::Routine), |_| true, ask(now)).flight

@@ -56,6 +56,12 @@ struct World {
     bare: bool,
     /// Lists are answered after a minute.
     slow_lists: bool,
+    /// While down, requests hang.
+    hangs: bool,
+    /// How long /user takes, in ms.
+    user_takes: u64,
+    /// This token's requests always fail.
+    fails: Option<u32>,
     /// What was sent and what came back as 429, in their order.
     order: Vec<&'static str>,
 }
@@ -84,10 +90,25 @@ impl Simulated {
         });
         // Not all answers come in the order of their requests.
         let jitter = path.bytes().map(u64::from).sum::<u64>() * 7 % 23;
-        sleep(StdDuration::from_millis(if slow { 60_000 } else { 40 + jitter })).await;
+        let more = self.world(|w| {
+            if w.down && w.hangs {
+                600_000
+            } else if path == "user" {
+                w.user_takes
+            } else {
+                0
+            }
+        });
+        sleep(StdDuration::from_millis(if slow { 60_000 } else { 40 + jitter + more })).await;
         let (answer, rate_limit, status) = self.world(|w| {
             let name = format!("{:?}", TOKENS.with(|keys| keys.key(token)).seed());
-            if w.down {
+            let mine =
+                w.fails.map(|n| Token::parse(format!("pk_{n}").as_bytes(), TokenType::Personal).unwrap());
+            let mine = mine.is_some_and(|t| format!("{:?}", TOKENS.with(|keys| keys.key(&t)).seed()) == name);
+            if mine {
+                w.order.push("mine");
+            }
+            if w.down || mine {
                 w.log.push((second(), name, path, false));
                 return (Answer::Failed(Failure::Connect("connection refused")), RateLimit::default(), None);
             }
@@ -544,8 +565,13 @@ fn looking_at_a_flight_that_is_given_up_locks_nobody_out() {
         let _in = handle.enter();
         for _ in 0..20_000 {
             let (now, namespace) = (Timestamp::now(), "n".into());
-            let on_behalf =
-                OnBehalf { namespace, last_verdict: None, urgency: Urgency::Asked, annotated: false };
+            let on_behalf = OnBehalf {
+                namespace,
+                last_verdict: None,
+                urgency: Urgency::Asked,
+                annotated: false,
+                timeout: SignedDuration::from_secs(30),
+            };
             let ticket = state.lock().identity.join(
                 now,
                 now,
@@ -568,4 +594,53 @@ fn looking_at_a_flight_that_is_given_up_locks_nobody_out() {
     let ended = ended.recv_timeout(StdDuration::from_secs(60));
     over.store(true, std::sync::atomic::Ordering::Relaxed);
     assert!(ended.is_ok(), "locked out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r2_an_outage_in_which_requests_hang_ends_for_all_within_a_minute() {
+    let clickup = Simulated::new(1000);
+    clickup.world(|w| w.hangs = true);
+    let tokens = 100;
+    let connections: Vec<_> =
+        (0..tokens).map(|i| Connection::new(&format!("t{i:04}"), i, json!({"interval": "10m"}))).collect();
+    let outage = clickup.clone();
+    let weather = async {
+        sleep(StdDuration::from_secs(1200)).await;
+        outage.world(|w| w.down = true);
+        sleep(StdDuration::from_secs(1800)).await;
+        outage.world(|w| w.down = false);
+        std::future::pending::<()>().await;
+    };
+    let stories = tokio::select! {
+        stories = live(&clickup, 10, 3600, connections) => stories,
+        () = weather => unreachable!(),
+    };
+    let mut after: Vec<_> =
+        stories.iter().map(|s| s.verdicts.iter().find(|at| **at >= 3000).map(|at| at - 3000)).collect();
+    after.sort();
+    assert!(after.iter().all(|at| at.is_some_and(|at| at <= 60)), "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r2_a_short_timeout_is_ones_own() {
+    let clickup = Simulated::new(1000);
+    clickup.world(|w| w.user_takes = 3000);
+    let spec = |i: usize| match i {
+        0 => json!({"interval": "10m", "timeout": "1s"}),
+        _ => json!({"interval": "10m", "timeout": "30s"}),
+    };
+    let stories = live(&clickup, 10, 7200, on_one_token(2, spec)).await;
+    assert_eq!(stories[1].ready, "True/Verified");
+    assert!(stories[1].writes <= 4, "{:?}", stories[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r2_a_token_that_fails_alone_keeps_its_backoff() {
+    let clickup = Simulated::new(1000);
+    clickup.world(|w| w.fails = Some(0));
+    let connections: Vec<_> =
+        (0..10).map(|i| Connection::new(&format!("t{i:04}"), i, json!({"interval": "5m"}))).collect();
+    live(&clickup, 10, 7200, connections).await;
+    let asked = clickup.world(|w| w.order.iter().filter(|w| **w == "mine").count());
+    assert!(asked <= 7200 / 150 + 10, "{asked} requests in two hours");
 }

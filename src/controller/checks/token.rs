@@ -115,7 +115,7 @@ impl TokenCell {
     }
 
     /// Takes in an answer about the token, whoever asked for it.
-    pub(super) fn settle(&self, asked: Timestamp, answer: &IdentityAnswer) {
+    pub(super) fn settle(&self, asked: Timestamp, answer: &IdentityAnswer, waited: Option<SignedDuration>) {
         let mut locked = self.lock();
         let no = match answer {
             Judgement::NoVerdict(no) | Judgement::RejectedOnce(no) => Some(no),
@@ -123,8 +123,9 @@ impl TokenCell {
         };
         let failures = locked.identity.failures();
         let retry_at = no.map(|no| self.retry_at(&locked, no, failures + 1));
-        locked.identity.settle(asked, answer.clone(), retry_at);
-        if locked.is_news(asked, answer) {
+        // What was asked before and is told after is no news.
+        let newest = locked.identity.settle(asked, answer.clone(), retry_at, waited);
+        if newest && locked.is_news(asked, answer) {
             locked.wake(&self.tokens.wake);
         }
     }
@@ -301,9 +302,10 @@ impl Tokens {
 
     /// ClickUp has answered; after an outage all who failed in it are checked soon.
     fn answered(&self, now: Timestamp) {
+        let tokens = lock(&self.states).len();
         {
             let mut breaker = lock(&self.breaker);
-            let ends = breaker.ends_with_verdict(now);
+            let ends = breaker.ends_with_verdict(tokens, now);
             breaker.verdict(now);
             if !ends {
                 return;
