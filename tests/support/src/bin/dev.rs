@@ -101,7 +101,7 @@ Try, in another terminal, after the export above:
     \"metadata\": {{\"name\": \"ada\"}}, \"spec\": {{\"tokenSecretRef\": {{\"name\": \"ada\"}}}}}}'
   kubectl get clickupconnections --watch
   curl --request POST {control}/tokens/ada/regenerate
-  curl {control}/log?token=ada
+  curl '{control}/log?token=ada'
 
 Ctrl-C ends everything.",
         kubeconfig = control_plane.admin_kubeconfig().display(),
