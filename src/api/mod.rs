@@ -19,8 +19,8 @@ pub use requirements::{AccessRef, ChannelRef, NodeRef, SpaceRef, StandardRole, T
 pub use rules::InvalidSpec;
 pub use spec::{ClickUpConnection, ClickUpConnectionSpec};
 pub use status::{
-    BindingStatus, ClickUpConnectionStatus, RateLimitStatus, Resolved, UserStatus, WorkspaceRole,
-    WorkspaceStatus,
+    BindingStatus, ClickUpConnectionStatus, Condition, Conditions, RateLimitStatus, Resolved, UserStatus,
+    WorkspaceRole, WorkspaceStatus,
 };
 pub use stored::StoredConnection;
 pub use token_source::{

@@ -59,17 +59,17 @@ impl ClickUpConnectionSpec {
         let one_source = token_secret_ref.is_some() != refers;
         rule("", one_source, "write exactly one of tokenSecretRef and connectionRef")?;
         within(".tokenSecretRef", token_secret_ref.as_ref(), SecretKeyRef::check)?;
-        within(".connectionRef", connection_ref.as_ref(), SharedConnectionRef::check)?;
+        within(".connectionRef", connection_ref.as_deref(), SharedConnectionRef::check)?;
         const BESIDE: &str = "leave it out beside connectionRef";
         rule(".tokenType", !refers || *token_type == TokenType::Personal, BESIDE)?;
         rule(".sharing", !refers || sharing.is_none(), BESIDE)?;
         rule(".binding", !refers || !binding.enabled, BESIDE)?;
-        within(".sharing", sharing.as_ref(), Sharing::check)?;
+        within(".sharing", sharing.as_deref(), Sharing::check)?;
 
-        within(".defaultWorkspace", default_workspace.as_ref(), WorkspaceRef::check)?;
+        within(".defaultWorkspace", default_workspace.as_deref(), WorkspaceRef::check)?;
         rule(".requiredWorkspaces", required_workspaces.len() <= 20, "write at most 20")?;
         within_each(".requiredWorkspaces", required_workspaces, WorkspaceRef::check)?;
-        within(".channel", channel.as_ref(), ChannelRef::check)?;
+        within(".channel", channel.as_deref(), ChannelRef::check)?;
         rule(".access", access.len() <= 50, "write at most 50")?;
         within_each(".access", access, AccessRef::check)?;
 
@@ -218,4 +218,77 @@ fn in_label(b: u8) -> bool {
 fn spelled(text: &str, edge: impl Fn(u8) -> bool, inner: impl Fn(u8) -> bool) -> bool {
     let ends = [text.bytes().next(), text.bytes().next_back()];
     ends.into_iter().all(|end| end.is_some_and(&edge)) && text.bytes().all(inner)
+}
+
+/// Held against the API server, rule by rule, in `tests/schema`.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn names_and_ids_are_spelled_so() {
+        let of = |n: usize| "a".repeat(n);
+        let (l20, l21) = ("1".repeat(20), "1".repeat(21));
+        let (l63, l64, l65, l253, l254) = (of(63), of(64), of(65), of(253), of(254));
+        let (prefixed, too_long) = (format!("{l253}/{l63}"), format!("{l254}/a"));
+        type Rule = fn(&str) -> bool;
+        let rules: [(Rule, &[&str], &[&str]); 7] = [
+            (digits, &["1", &l20], &["", &l21, "1a", "-1"]),
+            (word, &["aZ9-_", "-", "_", &l64], &["", &l65, "a.b", "a b"]),
+            (dns_label, &["a", "a-1", "1a", &l63], &["", &l64, "-a", "a-", "A", "a.b", "a_b"]),
+            (subdomain, &["a", "a.b-c.1", &l253], &["", &l254, "a..b", ".a", "a.", "a.-b", "a_b"]),
+            (
+                label,
+                &["a", "a/b", "a.b/C_d", &prefixed],
+                &["", "a/", "/a", "A/b", "a/b/c", "-a", &too_long, &l64],
+            ),
+            (label_value, &["", "a", "A_b-c.1", &l63], &[&l64, "-a", "a-", "a/b", "_"]),
+            (|text| text.bytes().all(in_label), &["aZ9-_."], &["/", " ", "ä"]),
+        ];
+        for (n, (rule, good, bad)) in rules.into_iter().enumerate() {
+            for text in good {
+                assert!(rule(text), "{n}: {text:?}");
+            }
+            for text in bad {
+                assert!(!rule(text), "{n}: {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn specs_keep_the_bounds() {
+        let keeps = |patch: Value| {
+            let mut spec = json!({"tokenSecretRef": {"name": "s"}});
+            spec.as_object_mut().unwrap().extend(patch.as_object().unwrap().clone());
+            serde_json::from_value::<ClickUpConnectionSpec>(spec).unwrap().validate().is_ok()
+        };
+        let selector =
+            |selector: Value| json!({"sharing": {"scope": "Namespaces", "namespaceSelector": selector}});
+        let expression = |operator: &str, values: Value| {
+            selector(json!({"matchExpressions": [{"key": "a", "operator": operator, "values": values}]}))
+        };
+        let many = |n: usize| Value::from_iter((0..n).map(|n| n.to_string()));
+        let (long, too_long) = ("k".repeat(253), "k".repeat(254));
+        for (patch, good) in [
+            (json!({"interval": "24h", "outageGracePeriod": "24h"}), true),
+            (json!({"interval": "24h1s"}), false),
+            (json!({"outageGracePeriod": "24h1s"}), false),
+            (json!({"tokenSecretRef": {"name": "s", "key": "a.B_c-1"}}), true),
+            (json!({"tokenSecretRef": {"name": "s", "key": long}}), true),
+            (json!({"tokenSecretRef": {"name": "s", "key": too_long}}), false),
+            (json!({"tokenSecretRef": {"name": "s", "key": ""}}), false),
+            (json!({"tokenSecretRef": {"name": "s", "key": "a/b"}}), false),
+            (selector(json!({"matchLabels": {"a": "b"}})), true),
+            (selector(json!({"matchLabels": {"a": "-"}})), false),
+            (selector(json!({"matchLabels": {"-": "b"}})), false),
+            (expression("In", many(50)), true),
+            (expression("In", many(51)), false),
+            (expression("NotIn", many(0)), false),
+            (expression("Exists", many(0)), true),
+            (expression("DoesNotExist", many(1)), false),
+        ] {
+            assert_eq!(keeps(patch.clone()), good, "{patch}");
+        }
+    }
 }

@@ -119,15 +119,15 @@ pub struct ClickUpConnectionSpec {
     /// Another connection whose token is used; it must share it with this namespace (`sharing`). Write this or
     /// `tokenSecretRef`. The token itself stays where it is: this connection gets a status, never a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection_ref: Option<SharedConnectionRef>,
+    pub connection_ref: Option<Box<SharedConnectionRef>>,
 
     /// Who may use this connection's token by `connectionRef`. Left out, only connections in its own namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sharing: Option<Sharing>,
+    pub sharing: Option<Box<Sharing>>,
 
     /// The workspace that is used where none is named. Left out, the token's only workspace becomes the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default_workspace: Option<WorkspaceRef>,
+    pub default_workspace: Option<Box<WorkspaceRef>>,
 
     /// Workspaces in which the token must be usable, besides the default. At most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -136,7 +136,7 @@ pub struct ClickUpConnectionSpec {
 
     /// A chat channel of the default workspace that the token must see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<ChannelRef>,
+    pub channel: Option<Box<ChannelRef>>,
 
     /// Spaces, folders, lists and tasks that the token must reach. At most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,7 +1,7 @@
 //! What the operator found.
 
-use super::TokenType;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use super::{ConditionStatus, ConditionType, Reason, TokenType};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strum::{Display, IntoStaticStr};
@@ -17,9 +17,9 @@ pub struct ClickUpConnectionStatus {
     /// The conditions TokenAvailable, Reachable, Authenticated, WorkspacesResolved, where asked for ChannelResolved and
     /// AccessVerified, and their summary Ready; while they are True also Reconciling, Stalled and RateLimited.
     /// docs/conditions.md explains every reason.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
+    #[serde(default, skip_serializing_if = "Conditions::is_empty")]
+    #[schemars(with = "Vec<v1::Condition>", extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Conditions,
 
     /// The ClickUp user that the token acts as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +67,69 @@ pub struct ClickUpConnectionStatus {
     /// The Secret that workloads may bind to, if spec.binding.enabled is true and it holds a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<BindingStatus>,
+}
+
+/// The conditions, in the order in which they are judged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Conditions {
+    known: Box<[Condition]>,
+    /// Whether others are stored that this version does not know: so that what replaces them differs, and is written.
+    #[serde(skip)]
+    others: bool,
+}
+
+/// A `metav1.Condition` of a type and with a reason that this version knows, held as small as ten thousand connections
+/// ask for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// What it is about.
+    #[serde(rename = "type")]
+    pub type_: ConditionType,
+    /// True, False or Unknown.
+    pub status: ConditionStatus,
+    /// The generation of the spec that was evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// When `status` changed last.
+    pub last_transition_time: Time,
+    /// Why.
+    pub reason: Reason,
+    /// One line for people.
+    pub message: Box<str>,
+}
+
+impl Conditions {
+    /// The condition of this type, if there is one.
+    pub fn get(&self, type_: ConditionType) -> Option<&Condition> {
+        self.known.iter().find(|condition| condition.type_ == type_)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Condition> {
+        self.known.iter()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+}
+
+impl FromIterator<Condition> for Conditions {
+    fn from_iter<I: IntoIterator<Item = Condition>>(conditions: I) -> Self {
+        Self { known: conditions.into_iter().collect(), others: false }
+    }
+}
+
+/// What this version does not know is left out.
+impl<'de> Deserialize<'de> for Conditions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Vec::<serde_json::Value>::deserialize(deserializer)?;
+        let count = stored.len();
+        let known: Box<[_]> = stored.into_iter().filter_map(|c| Condition::deserialize(c).ok()).collect();
+        Ok(Self { others: known.len() < count, known })
+    }
 }
 
 /// A provisioned service of the Service Binding specification.

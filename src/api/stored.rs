@@ -52,7 +52,8 @@ fn decode(spec: serde_json::Value) -> Result<ClickUpConnectionSpec, String> {
             path => format!("spec.{path}: {}", e.inner()),
         })?;
     spec.validate().map_err(|e| e.to_string())?;
-    Ok(spec)
+    // For people, who read it elsewhere.
+    Ok(ClickUpConnectionSpec { display_name: None, description: None, ..spec })
 }
 
 /// Keeps ten thousand objects small: managed fields and applied manifests are most of an object.
@@ -136,6 +137,18 @@ mod tests {
         let refers = stored(json!({"connectionRef": {"namespace": "n", "name": "o"}})).spec.unwrap();
         assert_eq!(refers.connection_ref.unwrap().namespace, "n");
         assert!(refers.token_secret_ref.is_none());
+    }
+
+    #[test]
+    fn of_metadata_is_kept_what_the_operator_needs() {
+        let kept = json!({"name": "a", "namespace": "n", "uid": "u", "generation": 7, "resourceVersion": "9",
+            "annotations": {RECONCILE_REQUESTED_AT: "1"}});
+        let mut metadata = kept.clone();
+        metadata["labels"] = json!({"x": "y"});
+        metadata["finalizers"] = json!(["z"]);
+        let stored: StoredConnection = serde_json::from_value(json!({"metadata": metadata})).unwrap();
+        assert_eq!(serde_json::to_value(&stored.metadata).unwrap(), kept);
+        assert_eq!(stored.generation(), 7);
     }
 
     #[test]

@@ -11,11 +11,11 @@ pub struct Demand {
     /// What the Secret's value is.
     pub token_type: TokenType,
     /// The default workspace, if one is named.
-    pub default_workspace: Option<WorkspaceRef>,
+    pub default_workspace: Option<Box<WorkspaceRef>>,
     /// The workspaces needed besides.
     pub required_workspaces: Vec<WorkspaceRef>,
     /// The chat channel, in the default workspace.
-    pub channel: Option<ChannelRef>,
+    pub channel: Option<Box<ChannelRef>>,
     /// The nodes that the token must reach.
     pub access: Vec<AccessRef>,
     /// The least role of the token's user in the default workspace.
@@ -129,6 +129,57 @@ mod tests {
             (json!({"defaultWorkspace": {"id": "2"}}), Touched { token: false, ..Touched::ALL }),
         ] {
             assert_eq!(demand(json!({})).edited(&demand(patch.clone())), touched, "{patch}");
+        }
+    }
+
+    #[test]
+    fn that_a_default_is_needed_is_a_demand_where_none_is_named() {
+        let demand = |spec: Value| Demand::of(&serde_json::from_value(spec).unwrap(), TokenType::Personal);
+        let channel = Touched { channel: true, ..Touched::default() };
+        for (before, after, touched) in [
+            (json!({}), json!({"channel": {"id": "c"}}), Touched { workspaces: true, ..channel }),
+            (
+                json!({"minimumRole": "Guest"}),
+                json!({"minimumRole": "Guest", "channel": {"id": "c"}}),
+                channel,
+            ),
+            (
+                json!({"defaultWorkspace": {"id": "1"}}),
+                json!({"defaultWorkspace": {"id": "1"}, "channel": {"id": "c"}}),
+                channel,
+            ),
+        ] {
+            assert_eq!(demand(before.clone()).edited(&demand(after.clone())), touched, "{before} {after}");
+        }
+    }
+
+    #[test]
+    fn each_condition_has_its_part() {
+        use ConditionType::{AccessVerified, Authenticated, ChannelResolved, WorkspacesResolved};
+        let all = [Authenticated, WorkspacesResolved, ChannelResolved, AccessVerified];
+        let none = Touched::default();
+        for (touched, covered) in [
+            (none, [false; 4]),
+            (Touched { token: true, ..none }, [true; 4]),
+            (Touched { workspaces: true, ..none }, [false, true, false, false]),
+            (Touched { channel: true, ..none }, [false, false, true, false]),
+            (Touched { access: true, ..none }, [false, false, false, true]),
+        ] {
+            assert_eq!(all.map(|c| touched.covers(c)), covered, "{touched:?}");
+            for mut sum in [none, Touched::ALL] {
+                let expected = if sum == none { touched } else { sum };
+                sum |= touched;
+                assert_eq!(sum, expected);
+            }
+        }
+        let concerns = |spec: Value| {
+            let demand = Demand::of(&serde_json::from_value(spec).unwrap(), TokenType::Personal);
+            all.map(|c| demand.concerns(c))
+        };
+        assert_eq!(concerns(json!({})), [true, true, false, false]);
+        assert_eq!(concerns(json!({"channel": {"id": "c"}})), [true, true, true, false]);
+        for asked in [json!({"minimumRole": "Guest"}), json!({"access": [{"list": {"id": "7"}}]})] {
+            assert_eq!(concerns(asked), [true, true, false, true]);
         }
     }
 }

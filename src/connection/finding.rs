@@ -1,8 +1,7 @@
 //! One condition's content, without the times and generations that the stored form adds.
 
-use crate::api::{ClickUpConnectionStatus, ConditionStatus, ConditionType, Reason};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use std::{collections::BTreeMap, str::FromStr};
+use crate::api::{ClickUpConnectionStatus, Condition, ConditionStatus, ConditionType, Conditions, Reason};
+use std::collections::BTreeMap;
 
 /// The longest message of a condition, in bytes.
 pub(super) const MAX_MESSAGE: usize = 512;
@@ -69,19 +68,11 @@ fn bounded(text: &str, max: usize) -> String {
 pub struct Findings(BTreeMap<ConditionType, Finding>);
 
 impl Findings {
-    /// Reads stored conditions; what this version does not know is left out.
-    pub fn of(conditions: &[Condition]) -> Self {
-        let status = |text: &str| match text {
-            "True" => ConditionStatus::True,
-            "False" => ConditionStatus::False,
-            _ => ConditionStatus::Unknown,
-        };
-        let known = conditions.iter().filter_map(|c| {
-            let (type_, reason) =
-                (ConditionType::from_str(&c.type_).ok()?, Reason::from_str(&c.reason).ok()?);
-            Some((type_, Finding { status: status(&c.status), reason, message: c.message.clone() }))
-        });
-        Self(known.collect())
+    /// Reads stored conditions.
+    pub fn of(conditions: &Conditions) -> Self {
+        let finding =
+            |c: &Condition| Finding { status: c.status, reason: c.reason, message: c.message.to_string() };
+        Self(conditions.iter().map(|c| (c.type_, finding(c))).collect())
     }
 
     /// Reads a stored status, if there is one.
@@ -125,6 +116,8 @@ mod tests {
         assert!(
             long.message.len() <= MAX_MESSAGE && long.message.ends_with('…') && !long.message.contains('\n')
         );
+        // No more is cut than must be.
+        assert!(long.message.len() > MAX_MESSAGE - 'ä'.len_utf8(), "{}", long.message.len());
         assert_eq!(Finding::no(Reason::TokenEmpty, "short").message, "short");
     }
 }

@@ -17,7 +17,7 @@ pub fn shares(
     if namespace == owner_namespace {
         return Some(true);
     }
-    let Some(Sharing { scope, namespaces, namespace_selector }) = &owner.sharing else {
+    let Some(Sharing { scope, namespaces, namespace_selector }) = owner.sharing.as_deref() else {
         return Some(false);
     };
     match (scope, namespace_selector) {

@@ -44,7 +44,8 @@ pub fn resolve(demand: &Demand, workspaces: &[Workspace]) -> Resolution {
         [_, _, ..] if demand.needs_default() => Some(Err(Problem::not_selected(workspaces))),
         _ => None,
     });
-    let besides = demand.required_workspaces.iter().filter(|r| Some(*r) != demand.default_workspace.as_ref());
+    let besides =
+        demand.required_workspaces.iter().filter(|r| Some(*r) != demand.default_workspace.as_deref());
     let required = besides.map(|r| look_up(r, "spec.requiredWorkspaces", workspaces));
     Resolution {
         default: default.clone().and_then(Result::ok),
@@ -234,7 +235,11 @@ mod tests {
     }
 
     fn demand(default: Option<WorkspaceRef>, required: &[WorkspaceRef]) -> Demand {
-        Demand { default_workspace: default, required_workspaces: required.to_vec(), ..Demand::default() }
+        Demand {
+            default_workspace: default.map(Box::new),
+            required_workspaces: required.to_vec(),
+            ..Demand::default()
+        }
     }
 
     fn needy(demand: Demand) -> Demand {
@@ -360,7 +365,7 @@ mod tests {
                 r#"several workspaces are named "B": write the id of the one that is meant in spec.requiredWorkspaces"#,
             ),
             (
-                Demand { channel, ..Demand::default() },
+                Demand { channel: channel.map(Box::new), ..Demand::default() },
                 r#"the token sees several workspaces, "Acme" (1), "B" (2), "B" (3), and needs a default for spec.channel, spec.minimumRole or a space by name: write spec.defaultWorkspace"#,
                 "the token sees several workspaces and needs a default for spec.channel, spec.minimumRole or a space by name: write spec.defaultWorkspace",
             ),
@@ -441,5 +446,22 @@ mod tests {
             (1, 1),
             "{message}"
         );
+        // In the order in which they are met.
+        assert!(message.find("(refused)") < message.find("(not found)"), "{message}");
+        // Whatever the lengths of the names that just fit.
+        for length in 5..=64 {
+            let list: Vec<_> =
+                (10..15).map(|n| (format!("{n}{}", "0".repeat(12)), "n".repeat(length))).collect();
+            for shorter in 0..5 {
+                let mut list: Vec<_> = list.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
+                list[0].1 = &list[0].1[shorter..];
+                let resolution = resolve(&needy(demand(None, &[])), &sees(&list));
+                let message = resolution.judge(&BTreeMap::new(), Owner).unwrap().message;
+                assert!(
+                    message.contains("(10000") && message.ends_with("spec.defaultWorkspace"),
+                    "{message}"
+                );
+            }
+        }
     }
 }

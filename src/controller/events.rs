@@ -2,10 +2,10 @@
 
 use super::MANAGER;
 use crate::{
-    api::{ClickUpConnectionStatus, ConditionType, Reason, StoredConnection},
+    api::{ClickUpConnectionStatus, Condition, ConditionStatus, ConditionType, Reason, StoredConnection},
     observe::Metrics,
 };
-use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Client, Resource,
     runtime::events::{Event, EventType, Recorder, Reporter},
@@ -57,8 +57,8 @@ impl Transitions {
         after: &ClickUpConnectionStatus,
     ) {
         let change = |of| {
-            let (before, now) = (before.and_then(|s| condition(s, of)), condition(after, of)?);
-            let state = |c: &Condition| (c.status.clone(), c.reason.clone());
+            let (before, now) = (before.and_then(|s| s.conditions.get(of)), after.conditions.get(of)?);
+            let state = |c: &Condition| (c.status, c.reason);
             (before.map(state) != Some(state(now))).then_some((before, now))
         };
         let first = before.and_then(|s| s.observed_generation).is_none_or(|observed| observed < 0);
@@ -101,30 +101,26 @@ fn log(stored: &StoredConnection, before: Option<&Condition>, now: &Condition, w
     info!(
         namespace = stored.metadata.namespace,
         name = stored.metadata.name,
-        condition = now.type_,
-        status = now.status,
-        reason = now.reason,
-        before = before.map_or("", |c| &c.reason),
-        detail = now.message,
+        condition = <&str>::from(now.type_),
+        status = <&str>::from(now.status),
+        reason = <&str>::from(now.reason),
+        before = before.map_or("", |c| c.reason.into()),
+        detail = &*now.message,
         "{what}"
     );
 }
 
 /// That a first check is under way, and that it succeeds, is no news: the status says it.
 fn is_news(first: bool, now: &Condition) -> bool {
-    now.reason != <&str>::from(Reason::Checking) && !(first && now.status == "True")
+    now.reason != Reason::Checking && !(first && now.status == ConditionStatus::True)
 }
 
 fn event(ready: &Condition) -> Event {
     Event {
-        type_: if ready.status == "True" { EventType::Normal } else { EventType::Warning },
-        reason: ready.reason.clone(),
-        note: Some(ready.message.clone()),
+        type_: if ready.status == ConditionStatus::True { EventType::Normal } else { EventType::Warning },
+        reason: ready.reason.to_string(),
+        note: Some(ready.message.to_string()),
         action: "Check".to_owned(),
         secondary: None,
     }
-}
-
-fn condition(status: &ClickUpConnectionStatus, of: ConditionType) -> Option<&Condition> {
-    status.conditions.iter().find(|c| c.type_ == <&str>::from(of))
 }

@@ -1,53 +1,59 @@
-//! Which connections refer to which Secret, and the version of it that the watch saw last. No Secret is stored.
+//! Which connections refer to which Secret, and the version of it that the watch saw last. No Secret is stored, and what
+//! is stored is small: there are ten thousand of these.
 
-use super::ConnectionRef;
+use super::{ConnectionRef, Place};
 use std::collections::{HashMap, HashSet, hash_map::Entry};
-
-/// A Secret's place.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct SecretRef {
-    pub(super) namespace: String,
-    pub(super) name: String,
-}
 
 /// What the watch of Secrets saw last of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub enum Seen {
     /// It is there, at this resourceVersion.
-    Version(String),
+    Version(Box<str>),
     /// It is not there.
     Gone,
 }
 
 /// The reverse index. Its cost per event is the number of connections that refer to that one Secret.
 #[derive(Debug, Default)]
-pub(super) struct SecretIndex {
-    secrets: HashMap<SecretRef, Referrers>,
-    connections: HashMap<ConnectionRef, SecretRef>,
+pub struct SecretIndex {
+    secrets: HashMap<Place, Referrers>,
+    /// The Secret's name, by the place of the connection, whose namespace is the Secret's too.
+    connections: HashMap<Place, Box<str>>,
 }
 
 #[derive(Debug, Default)]
 struct Referrers {
-    connections: Vec<ConnectionRef>,
+    /// Names of connections, in the Secret's namespace.
+    connections: Box<[Box<str>]>,
     seen: Option<Seen>,
 }
 
 impl SecretIndex {
-    /// Notes which Secret a connection refers to.
-    pub(super) fn refer(&mut self, connection: ConnectionRef, secret: SecretRef) {
-        if self.connections.get(&connection) == Some(&secret) {
+    /// Notes which Secret, in its own namespace, a connection refers to.
+    pub fn refer(&mut self, connection: &ConnectionRef, secret: &str) {
+        let place = Place::of(connection);
+        if self.connections.get(&place).is_some_and(|known| **known == *secret) {
             return;
         }
-        self.forget(&connection);
-        self.secrets.entry(secret.clone()).or_default().connections.push(connection.clone());
-        self.connections.insert(connection, secret);
+        self.forget(connection);
+        let referrers = self.secrets.entry(Place::new(place.namespace(), secret)).or_default();
+        let mut connections = std::mem::take(&mut referrers.connections).into_vec();
+        connections.push(place.name().into());
+        referrers.connections = connections.into();
+        self.connections.insert(place, secret.into());
     }
 
     /// Forgets a connection.
-    pub(super) fn forget(&mut self, connection: &ConnectionRef) {
-        let Some(secret) = self.connections.remove(connection) else { return };
-        if let Entry::Occupied(mut entry) = self.secrets.entry(secret) {
-            entry.get_mut().connections.retain(|c| c != connection);
+    pub fn forget(&mut self, connection: &ConnectionRef) {
+        self.leave(&Place::of(connection));
+    }
+
+    fn leave(&mut self, place: &Place) {
+        let Some(secret) = self.connections.remove(place) else { return };
+        if let Entry::Occupied(mut entry) = self.secrets.entry(Place::new(place.namespace(), &secret)) {
+            let mut connections = std::mem::take(&mut entry.get_mut().connections).into_vec();
+            connections.retain(|name| **name != *place.name());
+            entry.get_mut().connections = connections.into();
             if entry.get().connections.is_empty() {
                 entry.remove();
             }
@@ -55,32 +61,35 @@ impl SecretIndex {
     }
 
     /// Forgets the connections that are gone.
-    pub(super) fn retain(&mut self, is_there: impl Fn(&ConnectionRef) -> bool) {
-        let gone: Vec<_> = self.connections.keys().filter(|c| !is_there(c)).cloned().collect();
-        for connection in gone {
-            self.forget(&connection);
+    pub fn retain(&mut self, is_there: impl Fn(&ConnectionRef) -> bool) {
+        let gone: Vec<_> = self.connections.keys().filter(|c| !is_there(&c.connection())).cloned().collect();
+        for place in gone {
+            self.leave(&place);
         }
     }
 
     /// Takes in what the watch saw, and tells whom it concerns: nobody where it is no news.
-    pub(super) fn saw(&mut self, secret: &SecretRef, seen: Seen) -> Vec<ConnectionRef> {
+    pub fn saw(&mut self, secret: &Place, seen: Seen) -> Vec<ConnectionRef> {
         match self.secrets.get_mut(secret) {
             Some(referrers) if referrers.seen.as_ref() != Some(&seen) => {
                 referrers.seen = Some(seen);
-                referrers.connections.clone()
+                let names = referrers.connections.iter();
+                names.map(|name| ConnectionRef::new(name).within(secret.namespace())).collect()
             }
             _ => Vec::new(),
         }
     }
 
     /// The Secrets that connections refer to now. Of these, those that a list begun now does not have are gone.
-    pub(super) fn referred_to(&self) -> HashSet<SecretRef> {
+    pub fn referred_to(&self) -> HashSet<Place> {
         self.secrets.keys().cloned().collect()
     }
 
     /// What was seen last of the Secret that a connection refers to.
-    pub(super) fn seen(&self, connection: &ConnectionRef) -> Option<&Seen> {
-        self.secrets.get(self.connections.get(connection)?)?.seen.as_ref()
+    pub fn seen(&self, connection: &ConnectionRef) -> Option<&Seen> {
+        let place = Place::of(connection);
+        let secret = self.connections.get(&place)?;
+        self.secrets.get(&Place::new(place.namespace(), secret))?.seen.as_ref()
     }
 }
 
@@ -92,23 +101,23 @@ mod tests {
         ConnectionRef::new(name).within("ns")
     }
 
-    fn secret(name: &str) -> SecretRef {
-        SecretRef { namespace: "ns".into(), name: name.into() }
+    fn secret(name: &str) -> Place {
+        Place::new("ns", name)
     }
 
     #[test]
     fn events_reach_who_refers_and_only_once() {
         let mut index = SecretIndex::default();
-        index.refer(connection("a"), secret("s"));
-        index.refer(connection("b"), secret("s"));
-        index.refer(connection("c"), secret("t"));
+        index.refer(&connection("a"), "s");
+        index.refer(&connection("b"), "s");
+        index.refer(&connection("c"), "t");
         let v = |n: &str| Seen::Version(n.into());
         assert_eq!(index.saw(&secret("s"), v("1")), [connection("a"), connection("b")]);
         assert_eq!(index.saw(&secret("s"), v("1")), []);
         assert_eq!(index.saw(&secret("unrelated"), v("1")), []);
         assert_eq!(index.seen(&connection("a")), Some(&v("1")));
 
-        index.refer(connection("a"), secret("t"));
+        index.refer(&connection("a"), "t");
         assert_eq!(index.saw(&secret("s"), Seen::Gone), [connection("b")]);
         assert_eq!(index.referred_to(), HashSet::from([secret("s"), secret("t")]));
 

@@ -14,6 +14,7 @@ mod secrets;
 mod status_writer;
 
 pub use error::{ApiError, ErrorClass, ReconcileError};
+pub use index::{SecretIndex, Seen};
 pub use run::{ControllerOptions, run};
 
 use crate::api::StoredConnection;
@@ -24,7 +25,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub const MANAGER: &str = "clickup-operator";
 
 /// Names a connection.
-pub(crate) type ConnectionRef = ObjectRef<StoredConnection>;
+pub type ConnectionRef = ObjectRef<StoredConnection>;
 
 /// The name of a connection alone: the references that kube makes hold uid and version too.
 fn connection_ref(metadata: &ObjectMeta) -> ConnectionRef {
@@ -35,4 +36,36 @@ fn connection_ref(metadata: &ObjectMeta) -> ConnectionRef {
 /// Locks; what a panic left behind is still good, for every change of these values is a whole one.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Namespace and name of an object, in one piece of memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place(Box<str>);
+
+impl Place {
+    /// Of an object.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        // Neither holds a slash.
+        Self([namespace, "/", name].concat().into())
+    }
+
+    /// Of a connection.
+    pub fn of(connection: &ConnectionRef) -> Self {
+        Self::new(connection.namespace.as_deref().unwrap_or_default(), &connection.name)
+    }
+
+    /// Its namespace.
+    pub fn namespace(&self) -> &str {
+        self.0.split_once('/').map_or("", |(namespace, _)| namespace)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.0.split_once('/').map_or(&self.0, |(_, name)| name)
+    }
+
+    /// The connection there.
+    pub fn connection(&self) -> ConnectionRef {
+        ConnectionRef::new(self.name()).within(self.namespace())
+    }
 }

@@ -6,7 +6,7 @@ use super::{
     checks::{Checks, Lost, RunningCheck},
     connection_ref,
     events::Transitions,
-    index::{SecretIndex, SecretRef, Seen},
+    index::{SecretIndex, Seen},
     lock,
     namespaces::Namespaces,
     referrers::Referrers,
@@ -241,7 +241,7 @@ async fn observe(
     let owner = spec.connection_ref.as_ref().map(|r| ConnectionRef::new(&r.name).within(&r.namespace));
     let seen = lock(&context.index).seen(owner.as_ref().unwrap_or(&connection)).cloned();
     let seen = seen.as_ref().map(|seen| match seen {
-        Seen::Version(version) => Some(version.as_str()),
+        Seen::Version(version) => Some(&**version),
         Seen::Gone => None,
     });
     if let Some(seen) = seen {
@@ -275,7 +275,7 @@ async fn observe(
                 if token.as_ref().is_none_or(|held| held.key() != key) {
                     let uid = stored.metadata.uid.as_deref().unwrap_or_default();
                     let interval = session.interval().unwrap_or(spec.interval);
-                    let holding = context.checks.hold(key, uid, connection.clone(), interval, good_before);
+                    let holding = context.checks.hold(key, uid, &connection, interval, good_before);
                     // What others know of the token decides when it is due.
                     session.follow(holding.common(), Timestamp::now());
                     *token = Some(holding);
@@ -364,12 +364,8 @@ pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>) {
 fn refers(context: &Context, stored: &StoredConnection) {
     let connection = connection_ref(&stored.metadata);
     let spec = stored.spec.as_ref().ok();
-    let secret = spec.and_then(|spec| {
-        let namespace = stored.metadata.namespace.clone()?;
-        Some(SecretRef { namespace, name: spec.token_secret_ref.as_ref()?.name.clone() })
-    });
-    match secret {
-        Some(secret) => lock(&context.index).refer(connection.clone(), secret),
+    match spec.and_then(|spec| spec.token_secret_ref.as_ref()) {
+        Some(secret) => lock(&context.index).refer(&connection, &secret.name),
         None => lock(&context.index).forget(&connection),
     }
     let owner = spec.and_then(|spec| spec.connection_ref.as_ref());

@@ -1,8 +1,8 @@
 //! Secrets: read by name when a token is needed, and watched as metadata, of which only names and versions survive.
 
 use super::{
-    ApiError, ConnectionRef,
-    index::{SecretIndex, SecretRef, Seen},
+    ApiError, ConnectionRef, Place,
+    index::{SecretIndex, Seen},
     lock,
 };
 use crate::{
@@ -119,7 +119,7 @@ pub(super) async fn watch_versions(
             Ok(watcher::Event::InitApply(secret) | watcher::Event::Apply(secret)) => match place(&secret) {
                 Some((place, version)) => {
                     missing.remove(&place);
-                    lock(&index).saw(&place, Seen::Version(version))
+                    lock(&index).saw(&place, Seen::Version(version.into()))
                 }
                 None => Vec::new(),
             },
@@ -149,9 +149,9 @@ pub(super) async fn watch_versions(
     }
 }
 
-fn place(secret: &PartialObjectMeta<Secret>) -> Option<(SecretRef, String)> {
+fn place(secret: &PartialObjectMeta<Secret>) -> Option<(Place, String)> {
     let metadata = secret.meta();
-    let place = SecretRef { namespace: metadata.namespace.clone()?, name: metadata.name.clone()? };
+    let place = Place::new(metadata.namespace.as_deref()?, metadata.name.as_deref()?);
     Some((place, metadata.resource_version.clone()?))
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn write(
 }
 
 fn was_invalid(status: &ClickUpConnectionStatus) -> bool {
-    status.conditions.iter().any(|c| c.reason == <&str>::from(Reason::InvalidSpec))
+    status.conditions.iter().any(|c| c.reason == Reason::InvalidSpec)
 }
 
 /// The version made; `None` if the object is gone.

@@ -1,7 +1,7 @@
 //! Prometheus metrics. What a connection's status says is read from the store at each scrape and gone with the object.
 
 use crate::{
-    api::{ConditionType, StoredConnection},
+    api::{ConditionStatus, ConditionType, StoredConnection},
     clickup::{NoVerdict, NodeKind},
     connection::{CheckOutcome, Verdict},
 };
@@ -219,11 +219,10 @@ impl Collector for Connections {
 }
 
 fn readiness(connection: &StoredConnection) -> i64 {
-    let conditions = connection.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    match conditions.iter().find(|c| c.type_ == <&str>::from(ConditionType::Ready)).map(|c| c.status.as_str())
-    {
-        Some("True") => 1,
-        Some("False") => 0,
+    let ready = connection.status.as_ref().and_then(|s| s.conditions.get(ConditionType::Ready));
+    match ready.map(|c| c.status) {
+        Some(ConditionStatus::True) => 1,
+        Some(ConditionStatus::False) => 0,
         _ => -1,
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{Connections, good, is_as_expected, outcome, rows};
 use clickup_operator::api::{
-    BindingStatus, ClickUpConnectionStatus, ConditionStatus, ConditionType, RateLimitStatus, Reason,
-    Resolved, TokenType, UserStatus, WorkspaceRole, WorkspaceStatus,
+    BindingStatus, ClickUpConnectionStatus, Condition, ConditionStatus, ConditionType, Conditions,
+    RateLimitStatus, Reason, Resolved, TokenType, UserStatus, WorkspaceRole, WorkspaceStatus,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Patch, PatchParams, PostParams, ValidationDirective};
 use serde_json::json;
 use strum::VariantArray;
@@ -61,12 +61,12 @@ async fn conditions_are_a_map_by_type() {
     assert_eq!(kinds, ["Ready", "Reachable"], "each manager keeps its own");
 }
 
-fn conditions() -> Vec<Condition> {
+fn conditions() -> Conditions {
     let condition = |kind: &ConditionType| Condition {
-        type_: kind.to_string(),
-        status: ConditionStatus::Unknown.to_string(),
-        reason: Reason::NotChecked.to_string(),
-        message: "x".repeat(512),
+        type_: *kind,
+        status: ConditionStatus::Unknown,
+        reason: Reason::NotChecked,
+        message: "x".repeat(512).into(),
         last_transition_time: Time("2026-11-23T10:00:00Z".parse().unwrap()),
         observed_generation: Some(i64::MAX),
     };

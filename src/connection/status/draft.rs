@@ -2,13 +2,13 @@
 
 use super::{Facts, Limit, grace_ends};
 use crate::{
-    api::{BindingStatus, ClickUpConnectionStatus, ConditionType, Reason},
+    api::{BindingStatus, ClickUpConnectionStatus, Condition, ConditionType, Conditions, Reason},
     clickup::NoVerdict,
     connection::{Audience, Finding, Findings, demand::Touched, summary},
 };
 use ConditionType::{Authenticated, RateLimited, Reachable, Ready, TokenAvailable};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 /// A status in the making.
 pub(super) struct Draft<'a> {
@@ -192,18 +192,16 @@ impl<'a> Draft<'a> {
     }
 
     /// The findings as conditions: a transition time moves only when a status does.
-    pub(super) fn conditions(&self, generation: i64) -> Vec<Condition> {
+    pub(super) fn conditions(&self, generation: i64) -> Conditions {
         let now = Time(Timestamp::from_second(self.facts.now.as_second()).unwrap_or(self.facts.now));
-        let stored = self.facts.previous.map(|p| p.conditions.as_slice()).unwrap_or_default();
         let condition = |(type_, finding): (ConditionType, &Finding)| {
-            let before = stored
-                .iter()
-                .find(|c| c.type_ == <&str>::from(type_) && c.status == <&str>::from(finding.status));
+            let before = self.facts.previous.and_then(|p| p.conditions.get(type_));
+            let before = before.filter(|c| c.status == finding.status);
             Condition {
-                type_: type_.to_string(),
-                status: finding.status.to_string(),
-                reason: finding.reason.to_string(),
-                message: finding.message.clone(),
+                type_,
+                status: finding.status,
+                reason: finding.reason,
+                message: finding.message.as_str().into(),
                 observed_generation: Some(generation),
                 last_transition_time: before.map_or_else(|| now.clone(), |c| c.last_transition_time.clone()),
             }

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     api::{
-        ClickUpConnectionStatus, ConditionType, Duration, RateLimitStatus, Reason, UserStatus,
-        WorkspaceStatus,
+        ClickUpConnectionStatus, ConditionStatus, ConditionType, Duration, RateLimitStatus, Reason,
+        UserStatus, WorkspaceStatus,
     },
     clickup::{Identity, NoVerdict},
 };
@@ -114,8 +114,9 @@ pub(super) fn grace_ends(
     grace: Duration,
     paused: SignedDuration,
 ) -> Option<Timestamp> {
-    let reachable = status.conditions.iter().find(|c| c.type_ == <&str>::from(Reachable))?;
-    (reachable.status == "False").then(|| reachable.last_transition_time.0 + grace.signed() + paused)
+    let reachable = status.conditions.get(Reachable)?;
+    (reachable.status == ConditionStatus::False)
+        .then(|| reachable.last_transition_time.0 + grace.signed() + paused)
 }
 
 impl Draft<'_> {
@@ -138,8 +139,12 @@ impl Draft<'_> {
         }
         self.clear_touched();
         let stands = |r: &&Finding| !matches!(r.reason, Reason::Checking | Reason::InvalidSpec);
-        let ready = self.stored.get(Ready).filter(stands).filter(|_| touched.is_none());
-        let ready = ready.cloned().unwrap_or_else(|| {
+        let ready = self.stored.get(Ready).filter(stands).filter(|_| touched.is_none()).cloned();
+        if let (Some(_), Some(limit)) = (&ready, self.stored.get(RateLimited)) {
+            // It stands still with what it made of Ready.
+            self.findings.set(RateLimited, limit.clone());
+        }
+        let ready = ready.unwrap_or_else(|| {
             let whose = match self.facts.audience {
                 Audience::Owner => "set spec.suspend to false",
                 Audience::Referrer => {
@@ -233,7 +238,8 @@ impl Draft<'_> {
 
     /// What was found stands, also where it is not about the present demand; but its check may be held up.
     fn put_off(mut self) -> ClickUpConnectionStatus {
-        let first = self.stored.get(Ready).is_none();
+        // Of what was invalid nothing was checked either.
+        let first = self.stored.get(Ready).is_none_or(|ready| ready.reason == Reason::InvalidSpec);
         if self.facts.audience == Audience::Referrer {
             self.clear_what_only_owners_see();
         }

@@ -147,7 +147,7 @@ impl Checks {
         &self,
         key: TokenKey,
         uid: &str,
-        connection: ConnectionRef,
+        connection: &ConnectionRef,
         interval: Duration,
         good_before: bool,
     ) -> Holding {

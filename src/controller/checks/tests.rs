@@ -3,7 +3,7 @@
 
 use super::{calls::ClickUp, *};
 use crate::{
-    api::{ClickUpConnectionSpec, ClickUpConnectionStatus, StoredConnection, TokenType},
+    api::{ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, StoredConnection, TokenType},
     clickup::{
         Answer, ChannelPage, ErrorBody, Failure, Named, NodeKind, RateLimit, Reply, Token, TokenKeys, User,
         Workspace,
@@ -250,7 +250,7 @@ impl Connection {
                         let interval = session.interval().unwrap();
                         let uid = stored.metadata.uid.as_deref().unwrap();
                         let connection = super::super::connection_ref(&stored.metadata);
-                        let held = checks.hold(key, uid, connection, interval, false);
+                        let held = checks.hold(key, uid, &connection, interval, false);
                         session.follow(held.common(), now());
                         holding = Some(held);
                     }
@@ -264,12 +264,13 @@ impl Connection {
             }
             let next = session.status(&stored, status, options, now());
             if let Some(next) = next.filter(|next| Some(next) != status) {
-                let is = |of: &str| next.conditions.iter().find(|c| c.type_ == of).cloned();
-                let was = status.is_some_and(|s| s.conditions.iter().any(|c| c.type_ == "RateLimited"));
-                if is("RateLimited").is_some() && !was {
+                let limited =
+                    |s: &ClickUpConnectionStatus| s.conditions.get(ConditionType::RateLimited).is_some();
+                if limited(&next) && !status.is_some_and(limited) {
                     story.limited.push(second());
                 }
-                story.ready = is("Ready").map(|c| format!("{}/{}", c.status, c.reason)).unwrap_or_default();
+                let ready = next.conditions.get(ConditionType::Ready);
+                story.ready = ready.map(|c| format!("{}/{}", c.status, c.reason)).unwrap_or_default();
                 story.writes += 1;
                 self.object["status"] = serde_json::to_value(&next).unwrap();
             }
@@ -548,7 +549,7 @@ fn looking_at_a_flight_that_is_given_up_locks_nobody_out() {
     let key = TokenKeys::generate().unwrap().key(&token);
     let connection = ConnectionRef::new("a").within("n");
     let interval = crate::api::Duration::from_mins(10);
-    let holding = Tokens::new(10, wake, Timestamp::now).hold(key, "u", connection, interval, false);
+    let holding = Tokens::new(10, wake, Timestamp::now).hold(key, "u", &connection, interval, false);
     let state = holding.state.clone();
     let (done, ended) = std::sync::mpsc::channel();
     let over = Arc::new(std::sync::atomic::AtomicBool::new(false));

@@ -5,7 +5,7 @@ use crate::{
     api::{Duration, Reason},
     clickup::{Breaker, Budget, Identity, NoVerdict, TokenKey, TokenVerdict, Turns},
     connection::{Beat, Common, Judgement, Recovery, TokenHistory, Topic, TopicAnswer, retry_after},
-    controller::{ConnectionRef, lock},
+    controller::{ConnectionRef, Place, lock},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -41,7 +41,8 @@ const FORGET_AFTER: SignedDuration = SignedDuration::from_mins(10);
 pub(super) struct TokenState {
     pub(super) history: TokenHistory,
     pub(super) identity: Question<IdentityAnswer>,
-    topics: HashMap<Topic, Box<Question<TopicAnswer>>>,
+    /// Few: a list is smaller than a map.
+    topics: Vec<(Topic, Box<Question<TopicAnswer>>)>,
     /// Whether anybody was ever interested in the names that a workspace lists.
     pub(super) names: bool,
     pub(super) budget: Budget,
@@ -68,11 +69,10 @@ pub(super) struct TokenCell {
 }
 
 /// A connection that holds a token.
-#[derive(Clone)]
 struct HeldBy {
-    uid: String,
+    uid: Box<str>,
     interval: Duration,
-    connection: ConnectionRef,
+    connection: Place,
 }
 
 /// All tokens in use.
@@ -87,7 +87,7 @@ pub(super) struct Tokens {
 /// That a connection holds a token; dropping it ends that.
 pub(in crate::controller) struct Holding {
     pub(super) state: State,
-    uid: String,
+    uid: Box<str>,
 }
 
 impl TokenCell {
@@ -162,13 +162,18 @@ impl Drop for TokenCell {
 impl TokenState {
     /// The question about an id.
     pub(super) fn topic(&mut self, topic: &Topic) -> &mut Question<TopicAnswer> {
-        self.topics.entry(topic.clone()).or_default()
+        let place = self.topics.iter().position(|(known, _)| known == topic).unwrap_or_else(|| {
+            self.topics.reserve_exact(1);
+            self.topics.push((topic.clone(), Box::default()));
+            self.topics.len() - 1
+        });
+        &mut self.topics[place].1
     }
 
     /// Forgets the answers that nobody asks for any more.
     pub(super) fn forget_old_answers(&mut self, now: Timestamp) {
         let longest = self.beat.map_or(FORGET_AFTER, |beat| beat.period.signed().max(FORGET_AFTER));
-        self.topics.retain(|_, question| question.is_fresh(now - longest));
+        self.topics.retain(|(_, question)| question.is_fresh(now - longest));
     }
 
     /// Takes in what ClickUp says about the token. Returns whether that is news to those who hold it: they are to take over
@@ -203,7 +208,7 @@ impl TokenState {
     }
 
     fn place_of(&self, uid: &str) -> Result<usize, usize> {
-        self.holders.binary_search_by(|h| h.uid.as_str().cmp(uid))
+        self.holders.binary_search_by(|h| (*h.uid).cmp(uid))
     }
 }
 
@@ -223,7 +228,7 @@ impl Tokens {
         self: &Arc<Self>,
         key: TokenKey,
         uid: &str,
-        connection: ConnectionRef,
+        connection: &ConnectionRef,
         interval: Duration,
         good_before: bool,
     ) -> Holding {
@@ -233,11 +238,11 @@ impl Tokens {
             locked.history = TokenHistory::Good;
         }
         let place = locked.place_of(uid).unwrap_or_else(|place| place);
-        locked.holders.insert(place, HeldBy { uid: uid.to_owned(), interval, connection });
+        locked.holders.insert(place, HeldBy { uid: uid.into(), interval, connection: Place::of(connection) });
         let period = locked.beat.map_or(interval, |beat| beat.period.min(interval));
         self.realign(&state, &mut locked, Some(period));
         drop(locked);
-        Holding { state, uid: uid.to_owned() }
+        Holding { state, uid: uid.into() }
     }
 
     fn state(self: &Arc<Self>, key: TokenKey) -> State {
@@ -248,7 +253,7 @@ impl Tokens {
         let state = TokenState {
             history: TokenHistory::Unknown,
             identity: Question::default(),
-            topics: HashMap::new(),
+            topics: Vec::new(),
             names: false,
             budget: Budget::new(self.budget_percent),
             turns: Turns::new(),
@@ -317,7 +322,7 @@ impl Tokens {
         for state in states {
             let mut locked = state.lock();
             locked.identity.forget_failure();
-            locked.topics.values_mut().for_each(|question| question.forget_failure());
+            locked.topics.iter_mut().for_each(|(_, question)| question.forget_failure());
             locked.recovery =
                 Some(Recovery { since: now, retry_at: now + RECOVERY.mul_f64(state.key.spread()) });
             locked.wake(&self.wake);
@@ -329,7 +334,7 @@ impl TokenState {
     fn wake(&self, wake: &mpsc::UnboundedSender<ConnectionRef>) {
         for holder in &self.holders {
             // Nobody listens only when the process is about to end.
-            let _ = wake.send(holder.connection.clone());
+            let _ = wake.send(holder.connection.connection());
         }
     }
 }
