@@ -123,6 +123,7 @@ mod tests {
         ] {
             let duration: Duration = text.parse().unwrap();
             assert_eq!((duration.as_secs(), duration.to_string()), (seconds, written.to_owned()), "{text}");
+            assert_eq!(std::time::Duration::from(duration).as_secs(), seconds);
         }
         for text in
             ["", "10", "m", "10 m", "1m1h", "-5m", "1.5h", "5M", "1h2h", "+5m", "99999999999999999999h"]

@@ -215,7 +215,7 @@ impl Client {
         let (status, rate_limit, answer) = match self.send(token, url).await {
             Ok(response) => {
                 let rate_limit = RateLimit::read(response.headers(), Timestamp::now());
-                (Some(response.status().as_u16()), rate_limit, read(response, cap, seed).await)
+                (Some(response.status().as_u16()), rate_limit, read_answer(response, cap, seed).await)
             }
             Err(failure) => (None, RateLimit::default(), Answer::Failed(failure)),
         };
@@ -235,7 +235,9 @@ impl Client {
     }
 }
 
-async fn read<S, T>(response: Response, cap: u64, seed: S) -> Answer<T>
+/// Reads what came back from a call, as [`Client`] does: the body as a stream, given up after `cap` bytes. The seed is that
+/// of the call, such as [`TeamsAnswer`](super::TeamsAnswer).
+pub async fn read_answer<S, T>(response: Response, cap: u64, seed: S) -> Answer<T>
 where
     S: for<'de> DeserializeSeed<'de, Value = T> + Send + 'static,
     T: Send + 'static,

@@ -14,7 +14,7 @@ mod wire;
 
 pub use breaker::Breaker;
 pub use budget::{Budget, Urgency, Want};
-pub use client::{Client, ClientError, ClientOptions, NodeKind, Reply};
+pub use client::{Client, ClientError, ClientOptions, NodeKind, Reply, read_answer};
 pub use rate_limit::{RateLimit, wait_after_429};
 pub use token::{InvalidToken, Token, TokenKey, TokenKeys};
 pub use transport::Failure;
@@ -22,4 +22,7 @@ pub use turns::{Next, TurnId, Turns};
 pub use verdict::{
     Answer, Identity, NoVerdict, NodeVerdict, TokenVerdict, Unusable, judge_node, judge_token,
 };
-pub use wire::{ChannelPage, ErrorBody, Named, Role, User, Workspace};
+pub use wire::{
+    ChannelPage, ChannelsAnswer, ErrorBody, Named, NodeAnswer, Role, SpacesAnswer, TeamsAnswer, User,
+    UserAnswer, Workspace,
+};

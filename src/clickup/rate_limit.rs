@@ -16,7 +16,7 @@ pub struct RateLimit {
 
 impl RateLimit {
     /// Reads the headers; `now` stands in where the answer has no `Date`.
-    pub(super) fn read(headers: &HeaderMap, now: Timestamp) -> Self {
+    pub fn read(headers: &HeaderMap, now: Timestamp) -> Self {
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
         let http_date = |text: &str| rfc2822::parse(text).ok().map(|z| z.timestamp());
         let server_now = text(DATE.as_str()).and_then(http_date).unwrap_or(now);

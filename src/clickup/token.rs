@@ -202,5 +202,14 @@ mod tests {
         assert_eq!(here.key(&token("pk_1", Personal)), here.key(&token(" pk_1\n", Personal)));
         assert_ne!(here.key(&token("pk_1", Personal)), here.key(&token("pk_2", Personal)));
         assert_ne!(here.key(&token("pk_1", Personal)), there.key(&token("pk_1", Personal)));
+        assert_eq!([token("pk_1", Personal), token("1_a", OAuth)].map(|t| t.kind()), [Personal, OAuth]);
+    }
+
+    #[test]
+    fn keys_spread_over_time_and_make_jitter() {
+        let mut bytes = [0; 32];
+        assert_eq!((TokenKey(bytes).spread(), TokenKey(bytes).seed()), (0.0, 0));
+        bytes[..9].copy_from_slice(&[192, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!((TokenKey(bytes).spread(), TokenKey(bytes).seed()), (0.75, 0x0102_0304_0506_0708));
     }
 }

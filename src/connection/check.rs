@@ -91,3 +91,24 @@ impl CheckOutcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_told_before_other_reasons_because_it_says_when_to_go_on() {
+        let (slow, limited) = (NoVerdict::timed_out(), NoVerdict::rate_limited(None));
+        let no = |no: &NoVerdict| NodeVerdict::NoVerdict(no.clone());
+        let of = |workspace, list: &NoVerdict| {
+            let workspaces = [("90".to_owned(), workspace)].into();
+            let lists = NodeVerdict::NoVerdict(list.clone());
+            let answers = Answers { workspaces, spaces: Some(lists), ..Answers::default() };
+            answers.no_verdict().cloned()
+        };
+        assert_eq!(of(no(&slow), &limited), Some(limited.clone()));
+        assert_eq!(of(no(&limited), &slow), Some(limited.clone()));
+        assert_eq!(of(NodeVerdict::Denied, &slow), Some(slow.clone()));
+        assert_eq!(Answers::default().no_verdict(), None);
+    }
+}

@@ -7,6 +7,8 @@ mod check;
 mod demand;
 mod finding;
 mod nearest;
+#[cfg(test)]
+mod properties;
 mod rejection;
 #[cfg(test)]
 mod scenarios;

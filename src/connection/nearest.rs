@@ -191,6 +191,15 @@ mod tests {
     use std::time::{Duration, Instant};
 
     #[test]
+    fn a_quarter_of_a_name_may_have_slipped() {
+        let slips = |other| match Folded::new("abcdefghijkl").difference(&Folded::new(other)) {
+            Some(Difference::Slips(n)) => Some(n),
+            _ => None,
+        };
+        assert_eq!((slips("abcdefghi123"), slips("abcdefgh1234")), (Some(3), None));
+    }
+
+    #[test]
     fn the_nearest_are_plausible_slips_the_most_alike_first() {
         let cases: [(&str, &[&str], &[&str]); 14] = [
             ("acme", &["Labs", "Acme", "ACME"], &["ACME", "Acme"]),

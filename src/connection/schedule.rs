@@ -155,6 +155,24 @@ mod tests {
     }
 
     #[test]
+    fn a_point_is_due_when_it_comes() {
+        let beat = Beat::new(Duration::from_mins(10), Phase::of("a"));
+        let point = beat.from(at(0));
+        assert_eq!(beat.from(point), point);
+        let next = beat.from(point + SignedDuration::from_millis(1));
+        assert_eq!(next.duration_since(point), SignedDuration::from_mins(10));
+        // A dead token has points of its own, farther apart.
+        let slow = Beat::new(Duration::from_mins(1), Phase::of("a")).slowly();
+        assert_eq!(slow, Beat::new(Duration::from_mins(10), Phase::of("a")));
+        // What a check may begin late is half a beat at most.
+        let quick = Beat::new(Duration::from_secs(10), Phase::of("a"));
+        let point = quick.from(at(0));
+        let next = routine(point + SignedDuration::from_secs(1), Duration::from_secs(20), quick);
+        assert_eq!(next.duration_since(point), SignedDuration::from_secs(20));
+        assert!(millis(Duration::from_secs(u64::MAX)) > millis(Duration::from_mins(1 << 40)));
+    }
+
+    #[test]
     fn phases_are_even() {
         let mut tenths = [0; 10];
         for n in 0..10_000 {
@@ -167,6 +185,7 @@ mod tests {
     fn missed_points_are_made_up_within_ten_minutes_or_the_interval() {
         let phase = Phase::of("a");
         assert_eq!(resumed(at(10), at(0), Duration::from_mins(10), phase), at(10));
+        assert!(resumed(at(0), at(0), Duration::from_mins(10), phase) > at(0), "just missed");
         for (interval, most) in [(Duration::from_mins(1), 60), (Duration::from_mins(600), 600)] {
             let wait = resumed(at(-5), at(0), interval, phase).duration_since(at(0)).as_secs();
             assert!((0..=most).contains(&wait));
@@ -180,5 +199,11 @@ mod tests {
         assert!((10..=20).contains(&wait(2, 10)), "{}", wait(2, 10));
         assert!((150..=300).contains(&wait(30, 10)));
         assert!((30..=60).contains(&wait(30, 1)));
+        for seed in [0, u64::MAX] {
+            let waits = [3, 4, 5].map(|n| Phase(seed).stirred(n).fraction());
+            assert!(waits[0] != waits[1] && waits[1] != waits[2], "each time another: {waits:?}");
+        }
+        // A Secret that may not be read is looked at more often than one that is not there.
+        assert_eq!([true, false].map(|denied| reread(denied).as_secs()), [60, 300]);
     }
 }

@@ -67,3 +67,61 @@ impl Answers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::TokenType,
+        clickup::{Named, Workspace},
+        connection::resolve,
+    };
+    use serde_json::{Value, json};
+
+    fn asked(spec: Value, workspaces: &[&str]) -> Vec<(Topic, bool)> {
+        let demand = Demand::of(&serde_json::from_value(spec).unwrap(), TokenType::Personal);
+        let workspace = |id: &&str| Workspace { id: (*id).into(), name: None, role: None };
+        let workspaces: Vec<_> = workspaces.iter().map(workspace).collect();
+        topics(&demand, &resolve(&demand, &workspaces)).into_iter().map(|of| (of.topic, of.names)).collect()
+    }
+
+    #[test]
+    fn each_id_is_asked_about_once_and_names_where_they_matter() {
+        let workspace = |id: &str| Topic::Workspace(id.into());
+        let node = |kind, id: &str| Topic::Node(kind, id.into());
+        assert_eq!(asked(json!({}), &["1", "2"]), []);
+        assert_eq!(asked(json!({}), &["1"]), [(workspace("1"), false)]);
+        let required = json!([{"id": "2"}, {"id": "1"}, {"id": "2"}]);
+        let all = json!({"defaultWorkspace": {"id": "1"}, "requiredWorkspaces": required, "channel": {"id": "c"},
+            "access": [{"space": {"name": "Eng"}}, {"list": {"id": "7"}}, {"list": {"id": "7"}}, {"task": {"id": "7"}}]});
+        let expected = [
+            (workspace("1"), true),
+            (workspace("2"), false),
+            (Topic::Channels("1".into()), true),
+            (node(NodeKind::List, "7"), false),
+            (node(NodeKind::Task, "7"), false),
+        ];
+        assert_eq!(asked(all, &["1", "2", "3"]), expected);
+        let by_id = json!({"defaultWorkspace": {"id": "1"}, "access": [{"space": {"id": "5"}}]});
+        assert_eq!(asked(by_id, &["1"]), [(workspace("1"), false), (node(NodeKind::Space, "5"), false)]);
+        // Where there is no default, nothing is asked in it.
+        assert_eq!(asked(json!({"channel": {"id": "c"}}), &["1", "2"]), []);
+    }
+
+    #[test]
+    fn answers_go_where_they_are_looked_for() {
+        let listed = || NodeVerdict::Granted(Some(Listed::from([Named { id: "5".into(), name: None }])));
+        let mut answers = Answers::default();
+        let mut insert = |topic, names| answers.insert(TopicOf { topic, names }, listed());
+        insert(Topic::Workspace("1".into()), true);
+        insert(Topic::Workspace("2".into()), false);
+        insert(Topic::Channels("1".into()), true);
+        insert(Topic::Node(NodeKind::List, "7".into()), false);
+        let Answers { workspaces, spaces, channels, nodes } = answers;
+        assert_eq!(workspaces.into_keys().collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(nodes.into_keys().collect::<Vec<_>>(), [(NodeKind::List, "7".to_owned())]);
+        for list in [spaces, channels] {
+            assert!(matches!(list, Some(NodeVerdict::Granted(list)) if list.len() == 1));
+        }
+    }
+}

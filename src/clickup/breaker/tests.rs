@@ -155,4 +155,7 @@ fn a_verdict_after_silence_ends_an_outage_that_too_few_had_noticed() {
     breaker.verdict(at(220));
     breaker.failed(key, &NoVerdict::timed_out(), 9, at(225));
     assert!(!breaker.ends_with_verdict(3, at(230)), "others got answers all the time");
+    breaker.verdict(at(300));
+    breaker.failed(key, &NoVerdict::timed_out(), 9, at(300));
+    assert!(!breaker.ends_with_verdict(1, at(400)), "it failed before the verdict, or with it");
 }

@@ -259,6 +259,8 @@ fn nothing_is_sent_between_a_429_and_its_reset() {
     assert_eq!(budget.limited(Some(duration(600)), secs(221)), secs(821));
     assert_eq!(budget.limited(None, secs(821)), secs(881));
     assert_eq!(budget.limited(Some(duration(600)), secs(881)), secs(1001), "from the start");
+    assert_eq!(budget.limited(Some(duration(60)), secs(1001)), secs(1061));
+    assert_eq!(budget.limited(Some(duration(600)), secs(1061)), secs(1181), "a minute is not long");
 }
 
 #[test]

@@ -118,16 +118,37 @@ fn raised_and_removed() {
 }
 
 #[test]
+fn who_is_raised_to_what_he_is_keeps_his_turn() {
+    let (mut turns, mut budget) = (Turns::new(), rich());
+    let first = turns.push("a", None, want(Routine, 1), "first");
+    turns.push("b", None, want(Routine, 1), "b");
+    let second = turns.push("a", None, want(Routine, 1), "second");
+    turns.remove(first);
+    turns.raise(second, Routine);
+    assert_eq!(all(&mut turns, &mut budget, secs(1)).0, ["second", "b"]);
+}
+
+#[test]
 fn each_urgency_goes_by_its_own_allowance() {
     // Sent before, of 100 in this minute; then who waits, and who goes.
     let asked = [want(Asked, 30)];
     let reserve = [want(Routine, 79)];
     type Case<'a> = (&'a str, &'a [Want], &'a [(Want, bool)]);
-    let cases: [Case<'_>; 5] = [
+    let cases: [Case<'_>; 6] = [
         ("asked is used up, routine goes", &asked, &[(want(Asked, 1), false), (want(Routine, 1), true)]),
         ("routine is held, asked goes", &reserve, &[(want(Routine, 1), false), (want(Asked, 1), true)]),
         ("nobody overtakes the head", &[], &[(want(Routine, 81), false), (want(Routine, 1), false)]),
         ("but a look that is due", &[], &[(want(Routine, 81), false), (look(Routine), true)]),
+        (
+            "and that only among routine ones",
+            &asked,
+            &[
+                (want(Asked, 1), false),
+                (look(Asked), false),
+                (want(Routine, 81), false),
+                (look(Routine), true),
+            ],
+        ),
         ("none that is not", &[look(Routine)], &[(want(Routine, 81), false), (look(Routine), false)]),
     ];
     for (name, before, waiting) in cases {
@@ -154,6 +175,9 @@ fn the_next_time_is_the_earliest_of_all() {
         (0..wanted.requests).for_each(|_| budget.answered(&told(10, 10, 1), secs(second * 9)));
     }
     turns.push("a", None, want(Routine, 9), "head");
+    let allowed = budget.clone().admit(want(Routine, 9), secs(580)).unwrap_err();
+    assert!(allowed > secs(600));
+    assert_eq!(turns.next(&mut budget, secs(580)), Next::At(allowed), "nobody waits for the look");
     turns.push("a", None, look(Routine), "look");
     assert_eq!(all(&mut turns, &mut budget, secs(580)), (vec![], Some(secs(600))));
     assert_eq!(all(&mut turns, &mut budget, secs(600)).0, ["look"]);

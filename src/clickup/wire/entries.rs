@@ -46,7 +46,7 @@ pub struct ChannelPage {
 }
 
 /// Reads the answer to `GET /v2/team/{id}/space`.
-pub(in crate::clickup) struct SpacesAnswer;
+pub struct SpacesAnswer;
 
 impl<'de> DeserializeSeed<'de> for SpacesAnswer {
     type Value = Vec<Named>;
@@ -56,9 +56,10 @@ impl<'de> DeserializeSeed<'de> for SpacesAnswer {
     }
 }
 
-/// Reads the answer to `GET /v3/workspaces/{id}/chat/channels`, asked with this cursor.
-pub(in crate::clickup) struct ChannelsAnswer {
-    pub(in crate::clickup) cursor: Option<String>,
+/// Reads the answer to `GET /v3/workspaces/{id}/chat/channels`.
+pub struct ChannelsAnswer {
+    /// What the page was asked for with, unless it is the first.
+    pub cursor: Option<String>,
 }
 
 impl<'de> DeserializeSeed<'de> for ChannelsAnswer {

@@ -7,14 +7,11 @@ mod node;
 mod teams;
 mod user;
 
-pub use entries::{ChannelPage, Named};
-pub(super) use entries::{ChannelsAnswer, SpacesAnswer};
+pub use entries::{ChannelPage, ChannelsAnswer, Named, SpacesAnswer};
 pub use errors::ErrorBody;
-pub(super) use node::NodeAnswer;
-pub(super) use teams::TeamsAnswer;
-pub use teams::{Role, Workspace};
-pub use user::User;
-pub(super) use user::UserAnswer;
+pub use node::NodeAnswer;
+pub use teams::{Role, TeamsAnswer, Workspace};
+pub use user::{User, UserAnswer};
 
 use super::lenient::{Any, Lenient};
 use serde::{
@@ -82,10 +79,6 @@ impl<'de> Deserialize<'de> for Id {
             }
 
             fn visit_u64<E: Error>(self, id: u64) -> Result<Id, E> {
-                Ok(Id(id.to_string()))
-            }
-
-            fn visit_i64<E: Error>(self, id: i64) -> Result<Id, E> {
                 Ok(Id(id.to_string()))
             }
 

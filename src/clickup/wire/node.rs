@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 
 /// Reads a JSON object that has an `id`, as those of all nodes do (official), and keeps nothing of it. Without one it is
 /// some proxy's object.
-pub(in crate::clickup) struct NodeAnswer;
+pub struct NodeAnswer;
 
 impl<'de> DeserializeSeed<'de> for NodeAnswer {
     type Value = ();

@@ -8,6 +8,10 @@ use serde::{
 };
 use std::fmt;
 
+/// Workspaces that an answer may have, many times what anybody's has: without a bound tiny ones would take more memory than
+/// the body has bytes.
+const MAX_WORKSPACES: usize = 10_000;
+
 /// A workspace that a token sees (`GET /v2/team`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
@@ -47,9 +51,10 @@ impl From<Role> for WorkspaceRole {
     }
 }
 
-/// Reads the answer to `GET /v2/team`, for the user of this id.
-pub(in crate::clickup) struct TeamsAnswer {
-    pub(in crate::clickup) user_id: String,
+/// Reads the answer to `GET /v2/team`.
+pub struct TeamsAnswer {
+    /// The user whose role is looked for.
+    pub user_id: String,
 }
 
 impl<'de> DeserializeSeed<'de> for TeamsAnswer {
@@ -84,6 +89,9 @@ impl<'de> Visitor<'de> for Teams<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut workspaces = Vec::new();
         while let Some(workspace) = seq.next_element_seed(Team(self.0))? {
+            if workspaces.len() == MAX_WORKSPACES {
+                return Err(A::Error::custom("there are too many workspaces"));
+            }
             workspaces.push(workspace);
         }
         Ok(workspaces)
@@ -283,11 +291,20 @@ mod tests {
             json!({"teams": {}}),
             json!({"teams": [{}]}),
             json!({"teams": [1]}),
+            json!({"teams": [{"id": -90}]}),
             json!("x"),
         ] {
             assert!(of_183(wrong.clone()).is_err(), "{wrong}");
         }
         assert_eq!(of_183(json!({"teams": []})).unwrap(), []);
+    }
+
+    #[test]
+    fn workspaces_are_bounded() {
+        let answer =
+            |length: usize| json!({"teams": (0..length).map(|id| json!({"id": id})).collect::<Vec<_>>()});
+        assert_eq!(of_183(answer(MAX_WORKSPACES)).unwrap().len(), MAX_WORKSPACES);
+        assert!(of_183(answer(MAX_WORKSPACES + 1)).is_err());
     }
 
     #[test]

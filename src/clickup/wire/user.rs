@@ -14,7 +14,7 @@ pub struct User {
 }
 
 /// Reads the answer to `GET /v2/user`.
-pub(in crate::clickup) struct UserAnswer;
+pub struct UserAnswer;
 
 impl<'de> DeserializeSeed<'de> for UserAnswer {
     type Value = User;
@@ -46,6 +46,7 @@ mod tests {
             (json!({"user": null}), None),
             (json!({"user": {"id": null}}), None),
             (json!({"user": {"id": "abc"}}), None),
+            (json!({"user": {"id": -183}}), None),
             (json!([]), None),
             (json!({}), None),
         ] {

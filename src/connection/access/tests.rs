@@ -252,6 +252,24 @@ fn a_role_is_high_enough_too_low_or_not_known() {
 }
 
 #[test]
+fn hints_are_given_on_the_first_few() {
+    let seen = spaces(&[("1", "Alpha"), ("2", "Bravo"), ("3", "Carol"), ("4", "Delta")]);
+    let wanted: Vec<_> = ["Alpho", "Bravi", "Carel", "Delto"].map(space).into();
+    let (default, nodes) = (acme(None), BTreeMap::new());
+    let access = Access {
+        wanted: &wanted,
+        minimum: None,
+        default: Some(&default),
+        nodes: &nodes,
+        spaces: Some(&seen),
+        audience: Owner,
+    };
+    let (_, message) = judged(access).unwrap();
+    let told = ["Alpha", "Bravo", "Carol", "Delta"].map(|name| message.contains(name));
+    assert_eq!(told, [true, true, true, false], "{message}");
+}
+
+#[test]
 fn no_message_is_cut_however_many_are_refused() {
     for character in ["n", "漢", "🦀", "\"", "\u{200b}"] {
         let long = |n: usize| format!("{n}{}", character.repeat(250));

@@ -8,7 +8,9 @@ fn the_first_pass_writes_the_verdict_once() {
     assert!(world.pass().checks());
     assert_eq!(world.writes, 0, "a quick check is not announced");
     assert_eq!(world.due_in(), 2);
+    assert!(world.session.awaits_check());
     world.after(1).ends(valid());
+    assert!(!world.session.awaits_check());
     assert_eq!((world.writes, world.ready()), (1, ("True", "Verified")));
     assert_eq!(world.status().observed_generation, Some(1));
     assert_eq!(world.status().user.unwrap().name, None, "personal data stays away");
@@ -25,6 +27,11 @@ fn a_first_check_that_takes_long_is_announced() {
     assert_eq!(world.is("Reconciling"), ("True", "Checking"));
     assert_eq!(world.is("TokenAvailable"), ("True", "TokenFound"));
     assert_eq!(world.status().observed_generation, Some(-1));
+    // Also where the API server has set no default.
+    let mut bare = World::new(json!({}));
+    bare.object["status"] = Value::Null;
+    bare.restart().pass().after(2).pass();
+    assert_eq!(bare.status().observed_generation, Some(-1));
     world.after(5).pass().after(5).pass();
     assert_eq!(world.writes, 1);
     world.ends(down());
@@ -56,6 +63,10 @@ fn secrets_come_and_go() {
     assert_eq!((world.ready(), world.is("Stalled")), (("False", "SecretNotFound"), ("", "")));
     assert_eq!(world.due_in(), 300);
     assert!(!world.checks());
+    let reads = world.reads;
+    world.after(1).restart().pass();
+    assert_eq!(world.reads, reads + 1, "a new process looks for itself");
+    world.after(299).pass();
     world.after(7).secret(1, 10).pass().ends(valid());
     assert_eq!(world.ready(), ("True", "Verified"));
     assert_eq!(world.status().secret_resource_version.as_deref(), Some("10"));
@@ -67,6 +78,13 @@ fn secrets_come_and_go() {
     assert!(world.status().secret_resource_version.is_none() && world.status().user.is_none());
     world.secret(1, 30).pass();
     assert!(world.checks(), "even with the same value");
+    // How long an earlier check took is forgotten.
+    let mut world = World::new(json!({}));
+    world.pass().after(1).pass().no_secret().pass().after(60).secret(1, 40).pass();
+    assert!(world.checks());
+    assert_eq!(world.ready(), ("False", "SecretNotFound"), "not announced at once");
+    world.after(2).pass();
+    assert_eq!(world.ready(), ("Unknown", "Checking"));
 }
 
 #[test]
@@ -84,6 +102,7 @@ fn an_event_that_leaves_the_value_spends_no_check() {
 #[test]
 fn a_secret_that_may_not_be_read_clears_nothing() {
     let mut world = verified(json!({}));
+    let (key, _) = world.session.holds(world.stored().status.as_ref()).unwrap();
     let source = serde_json::from_value(json!({"name": "s"})).unwrap();
     let denied = TokenReading::Unavailable { problem: TokenProblem::access_denied(&source), version: None };
     let status = world.stored().status;
@@ -95,6 +114,11 @@ fn a_secret_that_may_not_be_read_clears_nothing() {
     assert_eq!((world.ready(), world.is("Reconciling").0), (("Unknown", "SecretAccessDenied"), "True"));
     assert_eq!((world.is("Authenticated").0, world.is("Reachable").0), ("True", "True"));
     assert!(world.status().user.is_some() && world.status().secret_resource_version.is_some());
+    // The token is held on to, and is no longer known to have been good.
+    let held = world.session.holds(world.stored().status.as_ref());
+    assert_eq!(held, Some((key, false)));
+    world.no_secret().after(60).pass();
+    assert!(world.session.holds(world.stored().status.as_ref()).is_none(), "what is gone is not");
 }
 
 #[test]
@@ -144,6 +168,7 @@ fn an_invalid_spec_says_so_and_clears_the_rest() {
     world.edit("interval", json!("soon")).pass();
     assert_eq!((world.ready(), world.is("Stalled")), (("False", "InvalidSpec"), ("True", "InvalidSpec")));
     assert!(world.status().user.is_none());
+    assert_eq!(world.status().observed_generation, Some(2));
     world.pass();
     assert_eq!(world.writes, 2);
     world.edit("interval", json!("10m")).pass().ends(valid());
@@ -186,6 +211,7 @@ fn answers_that_could_not_be_written_do_not_serve_another_demand_or_token() {
     world.conflicts = false;
     world.edit("displayName", json!("x")).pass();
     assert_eq!((world.ready(), world.status().observed_generation), (("True", "Verified"), Some(2)));
+    assert!(!world.checks());
     // The Secret was edited in the moment in which the check of the old token ended.
     let mut world = verified(json!({}));
     world.sleep().secret(2, 20).ends(Verdict::Rejected);

@@ -1,7 +1,10 @@
 //! Checks are held up: by a limit that is to reset, or by the token's budget.
 
 use super::*;
-use crate::clickup::Urgency;
+use crate::{
+    api::{ConditionStatus, ConditionType, Reason},
+    clickup::Urgency,
+};
 
 fn held(by_reset: bool, seconds: i64) -> Option<Held> {
     Some(Held { by_reset, lasting: SignedDuration::from_secs(seconds) })
@@ -16,6 +19,9 @@ fn a_first_check_that_is_put_off_is_announced_and_then_limited() {
     world.after(2).pass();
     assert_eq!((world.ready(), world.status().observed_generation), (("Unknown", "Checking"), Some(-1)));
     assert_eq!(world.is("RateLimited"), ("", ""), "a little patience");
+    world.held = held(false, 10);
+    world.pass();
+    assert_eq!(world.is("RateLimited"), ("", ""), "for ten seconds");
     world.held = held(false, 11);
     world.after(9).pass();
     assert_eq!((world.ready(), world.is("RateLimited").0), (("Unknown", "Checking"), "True"));
@@ -56,6 +62,67 @@ fn a_routine_check_may_be_an_interval_late() {
     assert_eq!(world.is("Authenticated").0, "True", "what was found stays");
     world.ends(valid());
     assert_eq!(world.ready(), ("True", "Verified"));
+}
+
+#[test]
+fn a_check_that_was_held_up_for_as_long_as_may_be_is_not_late() {
+    for (seconds, limited) in [(10, ""), (11, "True")] {
+        let mut world = verified(json!({}));
+        world.annotate("now").pass();
+        world.held = held(false, seconds);
+        world.after(seconds).ends(valid());
+        assert_eq!(world.is("RateLimited").0, limited, "{seconds} s");
+    }
+}
+
+#[test]
+fn what_was_too_old_before_a_suspension_is_so_after_it() {
+    let mut world = verified(json!({"outageGracePeriod": "10m", "interval": "10m"}));
+    world.sleep();
+    world.held = held(false, 3 * 3600);
+    world.after(3 * 3600).pass();
+    world.held = None;
+    for suspended in [true, false] {
+        world.edit("suspend", json!(suspended)).pass();
+        assert_eq!(
+            (world.ready(), world.is("RateLimited").0),
+            (("Unknown", "RateLimited"), "True"),
+            "{suspended}"
+        );
+    }
+    world.ends(valid());
+    assert_eq!((world.ready(), world.is("RateLimited").0), (("True", "Verified"), ""));
+}
+
+#[test]
+fn of_an_invalid_spec_nothing_is_told_before_the_next_check() {
+    let mut world = verified(json!({}));
+    world.edit("interval", json!("soon")).pass().edit("interval", json!("10m"));
+    world.pass();
+    world.held = held(true, 0);
+    world.after(1).pass();
+    assert_eq!((world.ready(), world.is("RateLimited").0), (("False", "InvalidSpec"), ""));
+}
+
+#[test]
+fn patience_ends_once() {
+    let mut world = verified(json!({}));
+    world.annotate("now").pass();
+    // Looked at in the moment after, nothing is left to be looked at.
+    world.held = Some(Held { by_reset: false, lasting: SignedDuration::from_millis(10_001) });
+    world.after(10).pass();
+    assert_eq!(world.is("RateLimited").0, "True");
+}
+
+#[test]
+fn that_a_limit_is_awaited_is_not_told_before_there_is_anything_else() {
+    let mut world = World::new(json!({}));
+    world.pass();
+    world.held = held(true, 0);
+    world.after(1).pass();
+    assert!(world.object["status"]["conditions"].is_null());
+    world.after(1).pass();
+    assert_eq!((world.ready(), world.is("RateLimited").0), (("Unknown", "Checking"), "True"));
 }
 
 #[test]
@@ -188,6 +255,6 @@ fn r2_a_check_that_ends_is_a_completed_check() {
     world.held = None;
     let stored = world.stored();
     let next = world.session.status(&stored, stored.status.as_ref(), OPTIONS, world.now).unwrap();
-    let ready = next.conditions.iter().find(|c| c.type_ == "Ready").unwrap();
-    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "Verified"));
+    let ready = next.conditions.get(ConditionType::Ready).unwrap();
+    assert_eq!((ready.status, ready.reason), (ConditionStatus::True, Reason::Verified));
 }

@@ -1,9 +1,12 @@
 //! Histories of one connection, told to the decision core in the order in which things happen: no IO, the time passed in.
 
+mod demands;
 mod edits;
 mod limits;
 mod outages;
+mod requests;
 mod sharing;
+mod together;
 
 use super::*;
 use crate::{
@@ -23,15 +26,26 @@ struct World {
     secret: Option<(u32, u32)>,
     session: Session,
     check: Option<CheckRequest>,
+    /// Its end, which the next pass takes in.
+    ended: Option<CheckOutcome>,
     began: Timestamp,
+    /// Checks wait for a place.
+    queued: bool,
     /// The check under way is held up.
     held: Option<Held>,
+    /// What the others who hold the token have made of it.
+    common: Option<Common>,
     /// The connection whose token is used, if it shares it.
     lender: Option<ClickUpConnectionSpec>,
     recalled: Option<String>,
     wake: Option<Timestamp>,
     now: Timestamp,
     writes: u32,
+    /// How many Secrets were read, and checks begun.
+    reads: u32,
+    begun: u32,
+    /// The Secret may not be read.
+    denied: bool,
     /// Writes of the status end in a conflict.
     conflicts: bool,
 }
@@ -52,13 +66,19 @@ impl World {
             secret: Some((1, 10)),
             session,
             check: None,
+            ended: None,
             began: now,
+            queued: false,
             held: None,
+            common: None,
             lender: None,
             recalled: None,
             wake: None,
             now,
             writes: 0,
+            reads: 0,
+            begun: 0,
+            denied: false,
             conflicts: false,
         }
     }
@@ -104,7 +124,7 @@ impl World {
 
     fn restart(&mut self) -> &mut Self {
         self.session = Session::recall(&self.stored(), self.now);
-        self.check = None;
+        (self.check, self.ended) = (None, None);
         self
     }
 
@@ -113,7 +133,10 @@ impl World {
         let stored = self.stored();
         let status = stored.status.clone();
         match &stored.spec {
-            Err(_) => self.session.void(self.now),
+            Err(_) => {
+                (self.check, self.ended) = (None, None);
+                self.session.void(self.now);
+            }
             Ok(spec) => {
                 let source = match &self.lender {
                     _ if spec.connection_ref.is_none() => TokenSource::own("n", spec),
@@ -123,10 +146,17 @@ impl World {
                 self.session.notice(&stored, spec, source, status.as_ref(), self.now);
                 let seen = self.secret.map(|(_, version)| version.to_string());
                 self.session.secret_seen(seen.as_deref(), status.as_ref());
+                if let Some(common) = self.common {
+                    self.session.follow(common, self.now);
+                }
+                if let Some(outcome) = self.ended.take() {
+                    self.session.check_ended(outcome);
+                }
                 loop {
                     match self.session.step(spec, status.as_ref(), self.now) {
                         Step::Settle => break,
                         Step::ReadToken { .. } => {
+                            self.reads += 1;
                             let kind = self.session.token_source().expect("a source").token_type;
                             self.session.token_read(self.read(kind), status.as_ref(), self.now);
                         }
@@ -134,11 +164,12 @@ impl World {
                             self.session.check_began(&request, self.now);
                             self.check = Some(*request);
                             self.began = self.now;
+                            self.begun += 1;
                             break;
                         }
                     }
                 }
-                if self.check.is_some() {
+                if self.check.is_some() && !self.queued {
                     self.session.check_runs(self.began, self.held);
                 }
                 if !self.session.awaits_check() {
@@ -168,9 +199,12 @@ impl World {
     }
 
     fn read(&self, kind: TokenType) -> TokenReading {
+        let source = serde_json::from_value(json!({"name": "s"})).unwrap();
         match self.secret {
+            _ if self.denied => {
+                TokenReading::Unavailable { problem: TokenProblem::access_denied(&source), version: None }
+            }
             None => {
-                let source = serde_json::from_value(json!({"name": "s"})).unwrap();
                 TokenReading::Unavailable { problem: TokenProblem::secret_not_found(&source), version: None }
             }
             Some((token, version)) => {
@@ -184,6 +218,11 @@ impl World {
 
     /// The check under way ends so, and the pass that follows.
     fn ends(&mut self, verdict: Verdict) -> &mut Self {
+        self.ends_until(verdict, None)
+    }
+
+    /// The same, where all who hold the token ask again then.
+    fn ends_until(&mut self, verdict: Verdict, retry_at: Option<Timestamp>) -> &mut Self {
         let CheckRequest { key, demand, requested_at, .. } =
             self.check.take().expect("no check is under way");
         let held = self.held.take().map_or(SignedDuration::ZERO, |held| held.lasting);
@@ -195,10 +234,10 @@ impl World {
             rate_limit: Some(100),
             held,
             asked: self.now,
-            retry_at: None,
+            retry_at,
             ended: self.now,
         };
-        self.session.check_ended(outcome);
+        self.ended = Some(outcome);
         self.pass()
     }
 

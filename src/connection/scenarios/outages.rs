@@ -154,8 +154,21 @@ fn a_grace_that_ends_during_a_check_of_an_edit_waits_for_it() {
     let mut world = verified(json!({"outageGracePeriod": "30s"}));
     world.sleep().ends(down()).edit("requiredWorkspaces", json!([{"id": "91"}])).pass();
     assert!(world.checks());
-    world.after(31).pass().ends(down());
+    world.after(31).pass();
+    assert_eq!(world.ready(), ("True", "Verified"));
+    world.ends(down());
     assert_eq!(world.ready(), ("Unknown", "TimedOut"));
+}
+
+#[test]
+fn a_longer_grace_brings_nothing_back() {
+    let mut world = verified(json!({"outageGracePeriod": "0s"}));
+    world.sleep().ends(down());
+    assert_eq!(world.ready(), ("Unknown", "TimedOut"));
+    world.edit("outageGracePeriod", json!("30m")).pass();
+    assert!(world.checks());
+    world.after(1).pass();
+    assert_eq!((world.ready(), world.status().observed_generation), (("Unknown", "TimedOut"), Some(1)));
 }
 
 #[test]

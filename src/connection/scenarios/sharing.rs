@@ -53,13 +53,20 @@ fn what_is_not_shared_looks_like_what_is_not_there_and_takes_effect_at_once() {
     let writes = world.writes;
     world.pass();
     assert_eq!(world.writes, writes);
+    world.annotate("now").pass();
+    assert_eq!(
+        world.status().last_handled_reconcile_at.as_deref(),
+        Some("now"),
+        "there is nothing to wait for"
+    );
     // Also while suspended, and back.
     let mut world = served();
     world.edit("suspend", json!(true)).pass();
     assert_eq!(world.ready(), ("True", "Verified"));
     world.lender = None;
-    world.pass();
+    world.annotate("later").pass();
     assert_eq!(world.ready(), ("False", "ConnectionNotShared"));
+    assert_eq!(world.status().last_handled_reconcile_at, None, "annotations wait");
     world.lender = Some(owner(json!({})));
     world.pass();
     assert_eq!((world.ready(), world.wake), (("Unknown", "Suspended"), None));
@@ -97,6 +104,19 @@ fn a_suspended_owner_suspends_its_referrers() {
     world.lender = Some(owner(json!({"suspend": true})));
     world.pass();
     assert_eq!(world.ready(), ("Unknown", "Suspended"));
+    // It ends while no operator runs.
+    world.lender = Some(owner(json!({})));
+    world.restart().pass();
+    assert!(world.checks());
+    // The same with a demand that was edited meanwhile.
+    let mut world = served();
+    world.recalled = Some("10".into());
+    world.lender = Some(owner(json!({"suspend": true})));
+    world.edit("requiredWorkspaces", json!([{"id": "91"}])).pass();
+    assert_eq!((world.ready(), world.is("TokenAvailable").0), (("Unknown", "Suspended"), "True"));
+    world.lender = Some(owner(json!({})));
+    world.restart().pass();
+    assert!(world.checks());
 }
 
 #[test]
@@ -115,6 +135,7 @@ fn referrers_ask_no_more_often_than_the_owner_and_by_annotation_once_a_minute() 
     assert!(world.checks());
     world.ends(valid());
     assert_eq!(world.status().last_handled_reconcile_at.as_deref(), Some("two"));
+    world.after(60).pass();
     // Also after a restart.
     world.recalled = Some("10".into());
     world.after(5).restart().pass();
