@@ -8,16 +8,35 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 # The image that `image` makes and `install` runs.
 IMAGE ?= clickup-operator:$(VERSION)
-# Connections of a benchmark.
-SIZE ?= 1000
+# How long a soak takes. More arguments for it.
+MINUTES ?= 120
+SOAK_ARGS ?=
+# More arguments for a run of faults.
+CHAOS_ARGS ?=
+# Connections of a benchmark or a profile; without it, all sizes or 1000. More arguments for the benchmark.
+SIZE ?=
+BENCH_ARGS ?=
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+INFERNO_VERSION := 0.12.8
+INFERNO := $(CACHE)/tools/inferno-$(INFERNO_VERSION)/bin
+CARGO_MUTANTS_VERSION := 27.1.0
+CARGO_MUTANTS := $(CACHE)/tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
+# Which part of the mutants `mutants` tries: this one of so many. More arguments, such as --file src/connection/summary.rs.
+SHARD ?= 0/1
+MUTANTS_ARGS ?=
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+# What `fuzz` runs, one after the other, each for so long.
+FUZZ ?= answer rate_limit teams token
+FUZZ_SECONDS ?= 600
+FUZZ_TOOLCHAIN ?= nightly
 # Only what a target needs: each program is optimised as a whole when it is linked, which takes a minute or two.
 BUILD := cargo build --release --locked --workspace --bin clickup-operator --bin clickup-simulator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo try dev bench test lint fmt generate image install uninstall clean deny kubectl
+.PHONY: help demo try dev bench bench-core chaos profile soak test lint fmt fuzz mutants generate image install uninstall clean deny fuzz-tools kubectl
 
 ##@ See it work (real Kubernetes API server on this machine, nothing else needed)
 
@@ -33,9 +52,28 @@ dev: ## API server, simulated ClickUp and operator, left running until Ctrl-C, w
 	@$(BUILD) --bin dev
 	@$(TARGET)/release/dev
 
-bench: ## Cold start of SIZE=1000 connections, beside a bare loop that does only the unavoidable
+bench: ## Beside a bare loop: all sizes in half an hour, or SIZE=1000 alone in five minutes; BENCH_ARGS=--write-docs
 	@$(BUILD) --bin bench
-	@$(TARGET)/release/bench --size $(SIZE)
+	@$(TARGET)/release/bench $(if $(SIZE),--size $(SIZE)) $(BENCH_ARGS)
+
+soak: ## Whether memory grows: MINUTES=120 of everyday life with 500 connections; SOAK_ARGS=--write-docs
+	@$(BUILD) --bin soak
+	@$(TARGET)/release/soak --minutes $(MINUTES) $(SOAK_ARGS)
+
+# SEED and MINUTES reach it as environment: make exports what the command line sets.
+chaos: ## Half an hour of faults, with a report; SEED=7 repeats an order, MINUTES=10 is shorter, CHAOS_ARGS=--plan shows it
+	@$(BUILD) --bin chaos
+	@$(TARGET)/release/chaos $(CHAOS_ARGS)
+
+bench-core: ## What the pure parts cost: verdict, status, /team, budget, index; two minutes
+	cargo bench --locked --bench pure_core
+
+profile: $(INFERNO)/inferno-flamegraph ## Flame graphs of time and memory, by perf and heaptrack: a cold start of SIZE=1000, and checks that change nothing
+	@$(BUILD) --bin bench
+	@# Frame pointers make perf's stacks whole; what others build is not to be built anew for them.
+	@RUSTFLAGS="-C force-frame-pointers=yes" cargo build --locked --profile profiling --bin clickup-operator
+	@PATH="$(INFERNO):$$PATH" $(TARGET)/release/bench --profile $(TARGET)/profile \
+	  --operator $(TARGET)/profiling/clickup-operator $(if $(SIZE),--size $(SIZE))
 
 ##@ Work on it
 
@@ -49,11 +87,25 @@ test: ## All checks: format, lints, licences and sources of the dependencies, al
 	$(TARGET)/debug/control-plane build
 	cargo test --locked --workspace
 
+fuzz: fuzz-tools ## Made-up input for FUZZ="answer rate_limit teams token", FUZZ_SECONDS=600 each, on a nightly toolchain
+	@# What is found goes to fuzz/target/corpus, beside the checked-in corpus; what breaks a property to fuzz/artifacts.
+	@for target in $(FUZZ); do \
+	  echo "$$target: $(FUZZ_SECONDS) seconds, after it is built"; \
+	  mkdir -p fuzz/target/corpus/$$target && \
+	  RUSTUP_TOOLCHAIN=$(FUZZ_TOOLCHAIN) $(CARGO_FUZZ) fuzz run $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -print_final_stats=1 || exit 1; \
+	done
+
 lint: ## Only the lints, as in `test`
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 fmt: ## Format the code
 	cargo fmt --all
+
+# The copy that cargo-mutants works on has its builds in a directory that stays: only the first run builds everything.
+mutants: $(CARGO_MUTANTS) ## Break the core in each way and see whether a test notices: three hours, a tenth with SHARD=0/10
+	CARGO_TARGET_DIR="$(abspath $(TARGET))/mutants" $(CARGO_MUTANTS) mutants --output $(TARGET) \
+	  --shard $(SHARD) --sharding round-robin $(MUTANTS_ARGS)
 
 generate: ## Rewrite crds/ from the types in src/api; `test` fails when they differ
 	@# By way of a second file: a build that fails must not leave an empty CRD.
@@ -62,6 +114,7 @@ generate: ## Rewrite crds/ from the types in src/api; `test` fails when they dif
 
 clean: ## Remove what was built in the checkout; API server and tools stay in their cache
 	cargo clean
+	cargo clean --manifest-path fuzz/Cargo.toml
 	@echo "API server and tools stay in $(CACHE)"
 
 ##@ Run it on a cluster of your own (the one that kubectl talks to: KUBECONFIG=... make install)
@@ -103,6 +156,23 @@ deny: $(CARGO_DENY)
 $(CARGO_DENY):
 	@echo "Building cargo-deny $(CARGO_DENY_VERSION), once, about three minutes on two cores, into $(CACHE)/tools"
 	cargo install --quiet --locked --root "$(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)" cargo-deny@$(CARGO_DENY_VERSION)
+
+$(INFERNO)/inferno-flamegraph:
+	@echo "Building inferno $(INFERNO_VERSION), once, about a minute on two cores, into $(CACHE)/tools"
+	cargo install --quiet --locked --root "$(CACHE)/tools/inferno-$(INFERNO_VERSION)" inferno@$(INFERNO_VERSION)
+
+fuzz-tools: $(CARGO_FUZZ)
+	@rustup which --toolchain $(FUZZ_TOOLCHAIN) rustc >/dev/null 2>&1 || { \
+	  echo "fuzzing needs a nightly toolchain: rustup toolchain install $(FUZZ_TOOLCHAIN), or FUZZ_TOOLCHAIN=NAME for another" >&2; exit 1; }
+	@command -v c++ >/dev/null || { echo "fuzzing needs a C++ compiler, such as g++" >&2; exit 1; }
+
+$(CARGO_FUZZ):
+	@echo "Building cargo-fuzz $(CARGO_FUZZ_VERSION), once, about a minute on two cores, into $(CACHE)/tools"
+	cargo install --quiet --locked --root "$(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)" cargo-fuzz@$(CARGO_FUZZ_VERSION)
+
+$(CARGO_MUTANTS):
+	@echo "Building cargo-mutants $(CARGO_MUTANTS_VERSION), once, about two minutes on two cores, into $(CACHE)/tools"
+	cargo install --quiet --locked --root "$(CACHE)/tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)" cargo-mutants@$(CARGO_MUTANTS_VERSION)
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } \

@@ -110,6 +110,11 @@ impl OperatorProcess {
         probe(&format!("{}/healthz", self.health_url)).await
     }
 
+    /// The answer of `/readyz`, which is an error until it has seen everything once.
+    pub async fn readyz(&self) -> Result<String, OperatorError> {
+        probe(&format!("{}/readyz", self.health_url)).await
+    }
+
     /// Sends SIGTERM and waits until it has ended, 15 s at most.
     pub async fn terminate(&self) -> Result<Exit, OperatorError> {
         self.process.signal(Signal::Terminate)?;

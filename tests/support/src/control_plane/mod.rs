@@ -6,34 +6,34 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
-use crate::http;
-use crate::network::free_ports;
-use crate::process::{Guarded, Launch, NotReady, ProcessError, command_without_proxy};
+use crate::process::{Guarded, NotReady, ProcessError, Signal, command_without_proxy};
 use crate::scratch::{ScratchDir, ScratchError};
 
 pub mod assets;
 pub mod audit;
 mod files;
+mod programs;
 
 use assets::{Assets, AssetsError};
 use audit::AuditEvent;
+use programs::Programs;
 
 /// Name of the administrator whom `admin_kubeconfig` and `client` act as.
 pub const ADMIN: &str = "admin";
 
 const ATTEMPTS: u32 = 5;
-const READY_DEADLINE: Duration = Duration::from_secs(90);
-/// With a watch open kube-apiserver takes its time, and nothing of it is needed afterwards.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long a program that is started again waits for its port, and how long between two attempts.
+const PORT_DEADLINE: Duration = Duration::from_secs(60);
+const PORT_PAUSE: Duration = Duration::from_millis(200);
+const KILL_DEADLINE: Duration = Duration::from_secs(10);
 const SERVICE_ACCOUNT_TOKEN_SECONDS: i64 = 24 * 3600;
 
 /// How to start a control plane; the default is what most tests need.
@@ -50,7 +50,7 @@ pub struct ControlPlane {
     apiserver: Guarded,
     etcd: Guarded,
     scratch: ScratchDir,
-    assets: Assets,
+    programs: Programs,
     url: String,
 }
 
@@ -242,7 +242,7 @@ impl ControlPlane {
 
     /// The path of the kubectl that fits this server.
     pub fn kubectl_path(&self) -> PathBuf {
-        self.assets.kubectl()
+        self.programs.assets().kubectl()
     }
 
     /// Where kubectl keeps what it knows of this server (`KUBECACHEDIR`).
@@ -258,6 +258,33 @@ impl ControlPlane {
     /// etcd's process.
     pub fn etcd(&self) -> &Guarded {
         &self.etcd
+    }
+
+    /// Kills the API server and waits until it is gone. What it has told etcd stays.
+    pub async fn kill_apiserver(&self) -> Result<()> {
+        kill(&self.apiserver).await
+    }
+
+    /// Starts the API server that was killed, on the same port with the same certificate, and waits until it is ready.
+    pub async fn restart_apiserver(&mut self) -> Result<()> {
+        self.apiserver = start_again(|| self.programs.start_apiserver(&self.scratch)).await?;
+        Ok(())
+    }
+
+    /// Kills etcd and waits until it is gone. Its data stays.
+    pub async fn kill_etcd(&self) -> Result<()> {
+        kill(&self.etcd).await
+    }
+
+    /// Starts etcd that was killed, on the same ports with the same data, and waits until the API server has it back.
+    pub async fn restart_etcd(&mut self) -> Result<()> {
+        self.etcd = start_again(|| self.programs.start_etcd(&self.scratch)).await?;
+        self.until_ready().await
+    }
+
+    /// Waits until the API server says that it is ready, its etcd included.
+    pub async fn until_ready(&self) -> Result<()> {
+        self.programs.until_ready(&self.apiserver, &self.scratch).await
     }
 
     /// The directory of this run, for logs and files of other processes of the same run.
@@ -300,87 +327,33 @@ impl ControlPlane {
 
 async fn start_once(assets: &Assets, options: &Options) -> Result<ControlPlane> {
     let scratch = ScratchDir::create("control-plane")?;
-    let [client_port, peer_port, port] = free_ports().map_err(ControlPlaneError::NoPort)?;
-    let url = format!("https://127.0.0.1:{port}");
-    let admin_token = files::random_token().map_err(file_error(Path::new("/dev/urandom")))?;
-    files::write_all(&scratch, &url, &admin_token)?;
-
-    let etcd = start_etcd(assets, &scratch, client_port, peer_port)?;
-    let health = format!("http://127.0.0.1:{client_port}/health");
-    etcd.until_ready(READY_DEADLINE, || http::get(&health, None)).await?;
-
-    let apiserver = start_apiserver(assets, &scratch, options, port, client_port)?;
-    let (readyz, ca) = (format!("{url}/readyz"), scratch.join(files::CA));
-    let look = || async {
-        // The server writes its certificate as it starts.
-        let ca = fs::read(&ca).map_err(|error| format!("no certificate yet: {error}"))?;
-        http::get(&readyz, Some(http::Tls { ca_pem: &ca, token: &admin_token })).await
-    };
-    apiserver.until_ready(READY_DEADLINE, look).await?;
-    Ok(ControlPlane { apiserver, etcd, scratch, assets: assets.clone(), url })
+    let programs = Programs::prepare(assets, options, &scratch)?;
+    let etcd = programs.start_etcd(&scratch).await?;
+    let apiserver = programs.start_apiserver(&scratch).await?;
+    let url = programs.url();
+    Ok(ControlPlane { apiserver, etcd, scratch, programs, url })
 }
 
-fn start_etcd(assets: &Assets, scratch: &ScratchDir, client_port: u16, peer_port: u16) -> Result<Guarded> {
-    let client = format!("http://127.0.0.1:{client_port}");
-    let peer = format!("http://127.0.0.1:{peer_port}");
-    let mut command = command_without_proxy(assets.etcd());
-    command.arg(format!("--data-dir={}", scratch.join("etcd").display())).args([
-        format!("--listen-client-urls={client}"),
-        format!("--advertise-client-urls={client}"),
-        format!("--listen-peer-urls={peer}"),
-        format!("--initial-advertise-peer-urls={peer}"),
-        format!("--initial-cluster=default={peer}"),
-        "--unsafe-no-fsync=true".to_string(),
-        "--log-level=warn".to_string(),
-    ]);
-    launch("etcd", command, scratch)
+async fn kill(program: &Guarded) -> Result<()> {
+    program.signal(Signal::Kill)?;
+    program.wait(KILL_DEADLINE).await?;
+    Ok(())
 }
 
-fn start_apiserver(
-    assets: &Assets,
-    scratch: &ScratchDir,
-    options: &Options,
-    port: u16,
-    etcd_port: u16,
-) -> Result<Guarded> {
-    let file = |flag: &str, name: &str| format!("--{flag}={}", scratch.join(name).display());
-    // Were our etcd's port another run's by now, the prefix keeps the two apart until we notice.
-    let prefix = scratch.path().file_name().unwrap_or_default().to_string_lossy();
-    let mut command = command_without_proxy(assets.kube_apiserver());
-    command
-        .args([
-            format!("--etcd-servers=http://127.0.0.1:{etcd_port}"),
-            format!("--etcd-prefix=/{prefix}"),
-            format!("--secure-port={port}"),
-            format!("--service-account-issuer=https://127.0.0.1:{port}/"),
-            file("cert-dir", "."),
-            file("service-account-key-file", files::SERVICE_ACCOUNT_PUBLIC_KEY),
-            file("service-account-signing-key-file", files::SERVICE_ACCOUNT_KEY),
-            file("token-auth-file", files::TOKENS),
-            file("audit-policy-file", files::AUDIT_POLICY),
-            file("audit-log-path", files::AUDIT_LOG),
-        ])
-        .args([
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
-            "--endpoint-reconciler-type=none",
-            "--service-cluster-ip-range=10.0.0.0/24",
-            "--authorization-mode=RBAC",
-            "--disable-admission-plugins=ServiceAccount",
-            "--allow-privileged=true",
-            // Megabytes; the default of 100 would rotate away what a benchmark counts.
-            "--audit-log-maxsize=100000",
-            "--shutdown-delay-duration=0s",
-            "--v=1",
-        ])
-        .args(&options.apiserver_args);
-    launch("kube-apiserver", command, scratch)
-}
-
-fn launch(name: &'static str, mut command: Command, scratch: &ScratchDir) -> Result<Guarded> {
-    command.current_dir(scratch.path());
-    let log = scratch.join(format!("{name}.log"));
-    Ok(Guarded::start(Launch { name, command, log, scratch: Some(scratch), grace: GRACE })?)
+/// Starts a program on the port that it had, which a passing connection of somebody else may hold for a moment.
+async fn start_again<Starting>(mut start: impl FnMut() -> Starting) -> Result<Guarded>
+where
+    Starting: Future<Output = Result<Guarded>>,
+{
+    let end = Instant::now() + PORT_DEADLINE;
+    loop {
+        match start().await {
+            Err(ControlPlaneError::NotReady(failure)) if failure.port_taken() && Instant::now() < end => {
+                tokio::time::sleep(PORT_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -1,5 +1,6 @@
-//! The bare loop of DESIGN.md §7: for each connection the requests that nobody can do without, and nothing else. No
-//! watch, no Event, no decision. It runs in a process of its own, so that what it uses can be told apart.
+//! The bare loop of DESIGN.md §7: for each connection the requests that nobody can do without, and nothing else, over one
+//! HTTP/2 connection to the API server. No watch, no Event, no decision, and nothing is kept. It runs in a process of its
+//! own, so that what it uses can be told apart.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,18 +10,17 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::Timestamp;
-use kube::Client;
-use kube::api::{Api, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::core::{DynamicObject, Request, Resource};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use test_support::process::{Guarded, Launch, Usage};
+use test_support::process::{Guarded, Launch};
 
 use crate::Failure;
 use crate::fleet::{Place, connections, each};
 use crate::ground::Ground;
+use crate::measure::connections_to;
+use crate::phases::Used;
 
 /// As many as the operator works on by default.
 const CONCURRENCY: usize = 32;
@@ -45,7 +45,7 @@ pub(crate) async fn measure(
     places: &[Place],
     template: &Value,
     patience: Duration,
-) -> Result<Usage, Failure> {
+) -> Result<Used, Failure> {
     let scratch = ground.control_plane.scratch();
     let plan = Plan {
         kubeconfig: ground.kubeconfig.clone(),
@@ -70,9 +70,9 @@ pub(crate) async fn measure(
         }
         tokio::time::sleep(LOOK).await;
     }
-    let usage = process.usage()?;
+    let used = Used { usage: process.usage()?, api_connections: connections_to(ground, process.pid())? };
     process.stop().await?;
-    Ok(usage)
+    Ok(used)
 }
 
 /// The process itself. When all is written it says so and waits for its end, so that its use can be read.
@@ -80,28 +80,49 @@ pub(crate) async fn run(plan: &Path) -> Result<(), Failure> {
     let plan: Plan = serde_json::from_slice(&std::fs::read(plan)?)?;
     test_support::install_crypto_provider();
     let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(CONCURRENCY).build()?;
-    let bare = Arc::new(Bare { client: client(&plan.kubeconfig).await?, http, plan });
-    let count = bare.plan.places.len();
+    let bare = Arc::new(Bare { cluster: Cluster::of(&plan.kubeconfig).await?, http, plan });
+    let (count, all) = (bare.plan.places.len(), bare.clone());
     each(count, CONCURRENCY, None, move |index| {
-        let bare = bare.clone();
+        let bare = all.clone();
         async move { bare.check(&bare.plan.places[index]).await }
     })
     .await?;
     println!("{DONE}");
-    std::future::pending().await
+    let () = std::future::pending().await;
+    // Until here its connections stay open, to be counted.
+    drop(bare);
+    Ok(())
 }
 
-/// As the operator makes it.
-async fn client(kubeconfig: &Path) -> Result<Client, Failure> {
-    let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
-    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-    config.proxy_url = None;
-    config.default_retry = false;
-    Ok(Client::try_from(config)?)
+/// The API server.
+struct Cluster {
+    url: String,
+    http: reqwest::Client,
+    token: String,
+}
+
+impl Cluster {
+    async fn of(kubeconfig: &Path) -> Result<Cluster, Failure> {
+        let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        let roots = config.root_cert.unwrap_or_default();
+        let roots: Result<Vec<_>, _> = roots.iter().map(|der| reqwest::Certificate::from_der(der)).collect();
+        // All requests share one connection from the first on.
+        let http =
+            reqwest::Client::builder().no_proxy().http2_prior_knowledge().tls_certs_only(roots?).build()?;
+        let user = serde_json::to_value(&config.auth_info)?;
+        let token = user["token"].as_str().ok_or("the kubeconfig has no token")?.to_owned();
+        let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        Ok(Cluster { url, http, token })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Failure> {
+        Ok(request.bearer_auth(&self.token).send().await?.error_for_status()?.json().await?)
+    }
 }
 
 struct Bare {
-    client: Client,
+    cluster: Cluster,
     http: reqwest::Client,
     plan: Plan,
 }
@@ -130,8 +151,9 @@ struct Team {
 impl Bare {
     async fn check(&self, place: &Place) -> Result<(), Failure> {
         let Place { namespace, name } = place;
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let secret = secrets.get(name).await?;
+        let Cluster { url, http, .. } = &self.cluster;
+        let get = http.get(format!("{url}/api/v1/namespaces/{namespace}/secrets/{name}"));
+        let secret: Secret = self.cluster.ask(get).await?;
         let data: BTreeMap<_, _> = secret.data.unwrap_or_default();
         let token = data.get("token").ok_or("the Secret has no token")?;
         let token = std::str::from_utf8(&token.0)?;
@@ -152,16 +174,17 @@ impl Bare {
     async fn write(&self, place: &Place, status: Value) -> Result<(), Failure> {
         let Place { namespace, name } = place;
         let kind = connections();
-        let apply = Patch::Apply(json!({
+        let apply = json!({
             "apiVersion": kind.api_version,
             "kind": kind.kind,
             "metadata": {"name": name, "namespace": namespace},
             "status": status,
-        }));
-        let url = DynamicObject::url_path(&kind, Some(namespace));
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        let request = Request::new(url).patch_subresource("status", name, &params, &apply)?;
-        let IgnoredAny = self.client.request(request).await?;
+        });
+        let Cluster { url, http, .. } = &self.cluster;
+        let api = format!("{url}/apis/{}/namespaces/{namespace}/{}", kind.api_version, kind.plural);
+        let patch = http.patch(format!("{api}/{name}/status?fieldManager={FIELD_MANAGER}&force=true"));
+        let patch = patch.header(reqwest::header::CONTENT_TYPE, "application/apply-patch+yaml");
+        let IgnoredAny = self.cluster.ask(patch.body(serde_json::to_vec(&apply)?)).await?;
         Ok(())
     }
 }

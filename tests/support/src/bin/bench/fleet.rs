@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use clickup_simulator::messages::GeneratedToken;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::Client;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, PostParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{Failure, progress};
 
+const UNRELATED: &str = "bench=unrelated";
 const NAMESPACES: usize = 10;
 const WORKERS: usize = 16;
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 const PAGE: u32 = 500;
 
 /// A connection, and the Secret of the same name.
@@ -38,7 +42,7 @@ pub(crate) fn connections() -> ApiResource {
 
 impl Fleet {
     /// Makes the namespaces and the Secrets.
-    pub(crate) async fn create(client: Client, tokens: &[String]) -> Result<Fleet, Failure> {
+    pub(crate) async fn create(client: Client, tokens: &[GeneratedToken]) -> Result<Fleet, Failure> {
         let namespaces: Api<Namespace> = Api::all(client.clone());
         for index in 0..NAMESPACES {
             let namespace = serde_json::from_value(json!({"metadata": {"name": namespace(index)}}))?;
@@ -48,7 +52,7 @@ impl Fleet {
         let places: Arc<Vec<Place>> = Arc::new((0..tokens.len()).map(place).collect());
         let (of, api, tokens) = (places.clone(), client.clone(), Arc::new(tokens.to_vec()));
         each(places.len(), WORKERS, Some("Secrets made"), move |index| {
-            let (Place { namespace, name }, token) = (of[index].clone(), tokens[index].clone());
+            let (Place { namespace, name }, token) = (of[index].clone(), tokens[index].value.clone());
             let api: Api<Secret> = Api::namespaced(api.clone(), &namespace);
             async move {
                 let secret = json!({"metadata": {"name": name}, "stringData": {"token": token}});
@@ -81,19 +85,71 @@ impl Fleet {
         progress("removing the connections");
         let client = self.client.clone();
         each(NAMESPACES, NAMESPACES, None, move |index| {
-            let (client, kind) = (client.clone(), connections());
+            let api: Api<DynamicObject> =
+                Api::namespaced_with(client.clone(), &namespace(index), &connections());
+            async move { clear(api, &ListParams::default()).await }
+        })
+        .await
+    }
+
+    /// Changes the first so many connections by merging in what `with` says for each.
+    pub(crate) async fn edit(
+        &self,
+        count: usize,
+        with: impl Fn(usize) -> Value + Clone + Send + 'static,
+    ) -> Result<(), Failure> {
+        let (places, client) = (self.places.clone(), self.client.clone());
+        each(count, WORKERS, Some("connections edited"), move |index| {
+            let Place { namespace, name } = places[index].clone();
+            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace, &connections());
+            let patch = Patch::Merge(with(index));
             async move {
-                let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace(index), &kind);
-                // A large collection outlasts one request.
-                while !api.list_metadata(&ListParams::default().limit(1)).await?.items.is_empty() {
-                    let (how, which) = (DeleteParams::default(), ListParams::default());
-                    if let Err(error) = api.delete_collection(&how, &which).await {
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                        progress(format_args!("removing them takes longer: {error}"));
-                    }
-                }
+                api.patch(&name, &PatchParams::default(), &patch).await?;
                 Ok(())
             }
+        })
+        .await
+    }
+
+    /// Puts one token into all Secrets.
+    pub(crate) async fn share(&self, token: String) -> Result<(), Failure> {
+        let (places, client) = (self.places.clone(), self.client.clone());
+        each(places.len(), WORKERS, Some("Secrets edited"), move |index| {
+            let Place { namespace, name } = places[index].clone();
+            let api: Api<Secret> = Api::namespaced(client.clone(), &namespace);
+            let patch = Patch::Merge(json!({"stringData": {"token": token}}));
+            async move {
+                api.patch(&name, &PatchParams::default(), &patch).await?;
+                Ok(())
+            }
+        })
+        .await
+    }
+
+    /// Makes Secrets of this size that no connection refers to, in the same namespaces.
+    pub(crate) async fn add_unrelated(&self, count: usize, bytes: usize) -> Result<(), Failure> {
+        let (client, ballast) = (self.client.clone(), Arc::new("x".repeat(bytes)));
+        each(count, WORKERS, Some("unrelated Secrets made"), move |index| {
+            let (api, ballast): (Api<Secret>, _) =
+                (Api::namespaced(client.clone(), &namespace(index)), ballast.clone());
+            async move {
+                let metadata =
+                    json!({"name": format!("unrelated-{index}"), "labels": {"bench": "unrelated"}});
+                let secret = json!({"metadata": metadata, "stringData": {"ballast": *ballast}});
+                api.create(&PostParams::default(), &serde_json::from_value(secret)?).await?;
+                Ok(())
+            }
+        })
+        .await
+    }
+
+    /// Removes them.
+    pub(crate) async fn remove_unrelated(&self) -> Result<(), Failure> {
+        progress("removing the unrelated Secrets");
+        let client = self.client.clone();
+        each(NAMESPACES, 1, None, move |index| {
+            let api: Api<Secret> = Api::namespaced(client.clone(), &namespace(index));
+            async move { clear(api, &ListParams::default().labels(UNRELATED)).await }
         })
         .await
     }
@@ -127,6 +183,21 @@ impl Fleet {
             }
         }
     }
+}
+
+/// Removes these objects and waits until they are gone.
+async fn clear<K>(api: Api<K>, which: &ListParams) -> Result<(), Failure>
+where
+    K: Clone + std::fmt::Debug + DeserializeOwned,
+{
+    // A large collection outlasts one request.
+    while !api.list_metadata(&which.clone().limit(1)).await?.items.is_empty() {
+        if let Err(error) = api.delete_collection(&DeleteParams::default(), which).await {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            progress(format_args!("removing them takes longer: {error}"));
+        }
+    }
+    Ok(())
 }
 
 fn namespace(index: usize) -> String {
@@ -168,7 +239,7 @@ where
             }
         });
     }
-    let mut tick = tokio::time::interval(Duration::from_secs(2));
+    let mut tick = tokio::time::interval(TOLD_EVERY);
     tick.tick().await;
     loop {
         let done = || next.load(Ordering::Relaxed).saturating_sub(workers).min(count);

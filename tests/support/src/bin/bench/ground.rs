@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clickup_simulator::SimulatorClient;
+use clickup_simulator::messages::GeneratedToken;
 use clickup_simulator::state::Generate;
 use test_support::control_plane::{ControlPlane, Options};
 use test_support::simulator::{SimulatorOptions, SimulatorProcess};
@@ -27,7 +28,7 @@ pub(crate) struct Ground {
     /// For [`USER`].
     pub(crate) kubeconfig: PathBuf,
     /// A ClickUp token for each connection.
-    pub(crate) tokens: Vec<String>,
+    pub(crate) tokens: Vec<GeneratedToken>,
 }
 
 impl Ground {
@@ -42,8 +43,7 @@ impl Ground {
         debug_assert!(USER.ends_with(OPERATOR));
         let clickup = simulator.client()?;
         clickup.set_latency(latency).await?;
-        let wanted = Generate { prefix: "bench".to_owned(), ..Generate::tokens(size.into()) };
-        let tokens = clickup.generate(wanted).await?.into_iter().map(|token| token.value).collect();
+        let tokens = generate(&clickup, "bench", size.into()).await?;
         let admin = control_plane.client().await?;
         Ok(Ground { simulator, control_plane, clickup, admin, kubeconfig, tokens })
     }
@@ -51,6 +51,11 @@ impl Ground {
     /// Where ClickUp's API is.
     pub(crate) fn clickup_url(&self) -> &str {
         &self.simulator.endpoints().clickup_url
+    }
+
+    /// More tokens, each with a user and a workspace of its own.
+    pub(crate) async fn generate(&self, prefix: &str, count: u64) -> Result<Vec<GeneratedToken>, Failure> {
+        generate(&self.clickup, prefix, count).await
     }
 
     /// Waits until the API server has nothing left to do from what was before: a fair start for whoever is next.
@@ -70,4 +75,13 @@ impl Ground {
         self.simulator.stop().await?;
         Ok(self.control_plane.stop().await?)
     }
+}
+
+async fn generate(
+    clickup: &SimulatorClient,
+    prefix: &str,
+    count: u64,
+) -> Result<Vec<GeneratedToken>, Failure> {
+    let wanted = Generate { prefix: prefix.to_owned(), ..Generate::tokens(count) };
+    Ok(clickup.generate(wanted).await?)
 }

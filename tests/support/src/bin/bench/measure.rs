@@ -1,10 +1,10 @@
 //! What a phase costs: time, processor time of every process, requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use test_support::control_plane::audit::{AuditEvent, Stage};
 use test_support::process::Usage;
 
@@ -15,7 +15,7 @@ use crate::ground::{Ground, USER};
 const TICK: Duration = Duration::from_millis(10);
 
 /// What a phase cost.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Cost {
     /// From its begin to the end of the last write of a status, or to its end if there was none.
     pub(crate) wall_seconds: f64,
@@ -40,6 +40,25 @@ impl Cost {
     /// Requests to the API server.
     pub(crate) fn api_total(&self) -> u64 {
         self.api_requests.values().sum()
+    }
+
+    /// Beginnings of watches.
+    pub(crate) fn watches(&self) -> u64 {
+        self.of(|request| request.starts_with("watch "))
+    }
+
+    /// Creations of Events and changes to them.
+    pub(crate) fn events(&self) -> u64 {
+        self.of(|request| request.split([' ', ',']).nth(1) == Some("events"))
+    }
+
+    /// Statuses written, those that were refused included.
+    pub(crate) fn status_writes(&self) -> u64 {
+        self.of(|request| request.starts_with("patch clickupconnections/status"))
+    }
+
+    fn of(&self, wanted: impl Fn(&str) -> bool) -> u64 {
+        self.api_requests.iter().filter(|(request, _)| wanted(request)).map(|(_, count)| count).sum()
     }
 
     /// Requests to ClickUp.
@@ -101,6 +120,31 @@ impl Meter {
         }
         Ok(cost)
     }
+}
+
+/// TCP connections of a process to the API server.
+pub(crate) fn connections_to(ground: &Ground, pid: u32) -> Result<usize, Failure> {
+    let url = ground.control_plane.url();
+    let port: u16 = url.rsplit(':').next().unwrap_or_default().parse()?;
+    let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp"))?;
+    let there = established(&table, port);
+    let mut count = 0;
+    for file in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
+        // A file may be closed between the two looks.
+        let Ok(target) = std::fs::read_link(file?.path()) else { continue };
+        let target = target.to_string_lossy();
+        let inode = target.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
+        count += usize::from(inode.is_some_and(|inode| there.contains(inode)));
+    }
+    Ok(count)
+}
+
+/// The inodes of established connections to this port, from the kernel's table.
+fn established(table: &str, port: u16) -> BTreeSet<&str> {
+    let rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let remote = format!(":{port:04X}");
+    let there = rows.filter(|row| row.len() > 9 && row[2].ends_with(&remote) && row[3] == "01");
+    there.map(|row| row[9]).collect()
 }
 
 fn label(event: &AuditEvent) -> String {
@@ -180,6 +224,26 @@ mod tests {
     fn idle_time_is_not_busy() {
         assert_eq!(busy("cpu  1 2 4 1000 1000 8 16 32 500 500\ncpu0 1\n"), Some(TICK * 63));
         assert_eq!(busy("cpu  1 2\n"), None);
+    }
+
+    #[test]
+    fn connections_are_found_by_their_remote_port() {
+        let row = |remote: &str, state: &str, inode: &str| {
+            format!(" 0: 0100007F:9C40 0100007F:{remote} {state} 0:0 00:0 0 0 0 {inode} 1 0 20 4\n")
+        };
+        let table =
+            ["head\n".to_owned(), row("1F90", "01", "5"), row("1F90", "06", "6"), row("1F91", "01", "7")];
+        assert_eq!(established(&table.concat(), 8080), BTreeSet::from(["5"]));
+    }
+
+    #[test]
+    fn requests_are_told_apart() {
+        let counted = [("watch secrets", 1), ("create events", 2), ("patch events, answered 409", 4)];
+        let written =
+            [("patch clickupconnections/status", 8), ("patch clickupconnections/status, answered 409", 16)];
+        let requests = counted.into_iter().chain(written).map(|(what, count)| (what.to_owned(), count));
+        let cost = Cost { api_requests: requests.collect(), ..Cost::default() };
+        assert_eq!((cost.watches(), cost.events(), cost.status_writes(), cost.api_total()), (1, 6, 24, 31));
     }
 
     #[test]
