@@ -46,7 +46,9 @@ fn main() -> ExitCode {
 }
 
 fn operate(args: run::RunArgs) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // One thread: the operator mostly waits, and what it does is too little to pay for being passed between threads (a third
+    // of the processor's time). Names are resolved, and files read, on threads beside it.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(run::run(args));
     // A name that is being resolved blocks a thread, and is not worth waiting for at the end.
     runtime.shutdown_background();

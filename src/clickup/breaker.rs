@@ -61,19 +61,14 @@ impl Breaker {
         true
     }
 
-    /// ClickUp gave a verdict about some token. Whether that closed it.
-    pub fn verdict(&mut self, now: Timestamp) -> bool {
-        self.last_verdict = Some(now);
-        self.open.take().is_some()
-    }
-
-    /// Whether a verdict now is the end of an outage, be it one that too few tokens met to open it: then those that failed
-    /// need not wait any longer.
-    pub fn ends_with_verdict(&self, tokens: usize, now: Timestamp) -> bool {
-        let silence = self.last_verdict.is_none_or(|at| !within(TOGETHER, at, now));
-        let since = |at: Timestamp| self.last_verdict.is_none_or(|verdict| at > verdict);
+    /// ClickUp gave a verdict about some token; that closes it. Whether it is the end of an outage, be it one that too few
+    /// tokens met to open it: then those that failed need not wait any longer.
+    pub fn verdict(&mut self, tokens: usize, now: Timestamp) -> bool {
+        let before = self.last_verdict.replace(now);
+        let silence = before.is_none_or(|at| !within(TOGETHER, at, now));
+        let since = |at: Timestamp| before.is_none_or(|verdict| at > verdict);
         let failed = self.failures.iter().flatten().filter(|(_, at)| since(*at)).count();
-        self.is_open() || (silence && failed >= tokens.clamp(1, TOKENS))
+        self.open.take().is_some() || (silence && failed >= tokens.clamp(1, TOKENS))
     }
 
     /// Whether it is open.

@@ -1,5 +1,6 @@
 //! `clickup-operator run`: the operator.
 
+use super::{ClusterError, cluster};
 use crate::{
     api::Duration,
     clickup::{self, ClientError, ClientOptions},
@@ -89,14 +90,9 @@ pub enum RunError {
     /// A flag about ClickUp cannot be used.
     #[error(transparent)]
     ClickUp(#[from] ClientError),
-    /// There is no cluster to talk to.
-    #[error(
-        "no Kubernetes cluster: run in a Pod with a ServiceAccount, or set KUBECONFIG to a file that names one"
-    )]
-    Config(#[from] kube::config::InferConfigError),
-    /// The cluster's client cannot be made.
-    #[error("cannot set up the client of the Kubernetes API")]
-    Client(#[source] kube::Error),
+    /// The cluster cannot be talked to.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// An address cannot be listened on.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -137,16 +133,9 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
             _ = int.recv() => {}
         }
     };
-    controller::run(cluster().await?, clickup, options, metrics, health, stop)
+    controller::run(cluster::client().await?, clickup, options, metrics, health, stop)
         .await
         .map_err(|_| RunError::Randomness)
-}
-
-async fn cluster() -> Result<kube::Client, RunError> {
-    let mut config = kube::Config::infer().await?;
-    // Its own retries would hide for minutes that the API server fails; passes have a retry policy.
-    config.default_retry = false;
-    kube::Client::try_from(config).map_err(RunError::Client)
 }
 
 fn listen(kind: SignalKind) -> Result<tokio::signal::unix::Signal, RunError> {

@@ -24,7 +24,7 @@ pub struct CheckOutcome {
     pub verdict: Verdict,
     /// Requests per minute that ClickUp grants the token, if an answer told.
     pub rate_limit: Option<u32>,
-    /// How long the token's budget held it up.
+    /// How long the token's budget held it up; awaiting a reset does not count.
     pub held: SignedDuration,
     /// When ClickUp was asked whether the token is alive; this check may have been served by an answer to another.
     pub asked: Timestamp,

@@ -31,7 +31,7 @@ pub use rejection::{Judgement, TokenHistory};
 pub use schedule::{Beat, retry_after};
 pub use session::{CheckRequest, Common, Held, Recovery, Session, Step, TokenReading};
 pub use sharing::{shares, uses_selector};
-pub use source::{Lender, TokenSource};
+pub use source::{Lender, TokenSource, recalled_version};
 pub use status::{Evaluation, StatusOptions};
 pub use token_source::{SecretContent, TokenProblem, token_of};
 pub use topics::{Topic, TopicAnswer, TopicOf, topics};

@@ -12,6 +12,7 @@ mod registry;
 mod run;
 mod secrets;
 mod status_writer;
+mod watches;
 
 pub use error::{ApiError, ErrorClass, ReconcileError};
 pub use index::{SecretIndex, Seen};

@@ -1,7 +1,10 @@
 //! The labels of namespaces, by which connections may be shared: watched as metadata, and only while a connection selects
 //! namespaces.
 
-use super::{ApiError, lock, secrets::watch_error};
+use super::{
+    ApiError, lock,
+    watches::{self, watch_error},
+};
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -82,7 +85,7 @@ impl Namespaces {
 
     async fn follow(&self, client: Client, changed: &impl Fn(Changed)) {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
-        let events = watcher(api, watcher::Config::default().streaming_lists()).default_backoff();
+        let events = watcher(api, watcher::Config::default().streaming_lists()).backoff(watches::backoff());
         pin_mut!(events);
         let (mut listed, mut failing) = (HashMap::new(), false);
         while let Some(event) = events.next().await {

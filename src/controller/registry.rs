@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     api::{ClickUpConnectionStatus, StoredConnection},
-    connection::Session,
+    connection::{Session, recalled_version},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -30,8 +30,7 @@ pub(super) struct Entry {
     /// Held by the pass that is under way; there is never more than one.
     pub(super) memory: tokio::sync::Mutex<Memory>,
     due_at: AtomicI64,
-    /// The version of the Secret that its status named when it was first seen: verdicts from before this process began,
-    /// also of those who use its token, are about that one.
+    /// The version of the Secret that verdicts from before this process began are about, also those of who use its token.
     pub(super) recalled_version: Option<String>,
 }
 
@@ -67,7 +66,7 @@ impl Registry {
             Arc::new(Entry {
                 memory: tokio::sync::Mutex::new(memory),
                 due_at: AtomicI64::new(now.as_millisecond()),
-                recalled_version: stored.status.as_ref().and_then(|s| s.secret_resource_version.clone()),
+                recalled_version: recalled_version(stored),
             })
         };
         lock(&self.entries).entry(uid).or_insert_with(fresh);

@@ -10,7 +10,7 @@ use super::{
     referrers::Referrers,
     refusals::Refusals,
     registry::Registry,
-    secrets,
+    secrets, watches,
 };
 use crate::{
     api::StoredConnection,
@@ -183,7 +183,7 @@ fn connections(
     let known = context.clone();
     let mut failing = false;
     watcher(api, watcher::Config::default().streaming_lists())
-        .default_backoff()
+        .backoff(watches::backoff())
         .reflect(writer)
         .inspect(move |event| match event {
             Ok(event) => {
@@ -191,7 +191,7 @@ fn connections(
                 reconcile::take_in(&context, event);
             }
             Err(error) if !std::mem::replace(&mut failing, true) => {
-                let error = secrets::watch_error(error);
+                let error = watches::watch_error(error);
                 warn!(error, "the watch of ClickUpConnections fails: it is tried again");
             }
             Err(_) => {}

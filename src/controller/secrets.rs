@@ -3,7 +3,7 @@
 use super::{
     ApiError, ConnectionRef, Place,
     index::{SecretIndex, Seen},
-    lock,
+    lock, watches,
 };
 use crate::{
     api::TOKEN_TYPE_LABEL,
@@ -106,7 +106,7 @@ pub(super) async fn watch_versions(
 ) {
     let api: Api<PartialObjectMeta<Secret>> = Api::all(client);
     // A streamed list arrives one by one: ten thousand Secrets are never held at once.
-    let events = watcher(api, watcher::Config::default().streaming_lists()).default_backoff();
+    let events = watcher(api, watcher::Config::default().streaming_lists()).backoff(watches::backoff());
     pin_mut!(events);
     let mut missing = HashSet::new();
     let mut failing = false;
@@ -138,7 +138,7 @@ pub(super) async fn watch_versions(
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
                     warn!(
-                        error = watch_error(&error),
+                        error = watches::watch_error(&error),
                         "the watch of Secrets fails, edits of Secrets are noticed late: it is tried again"
                     );
                 }
@@ -153,18 +153,4 @@ fn place(secret: &PartialObjectMeta<Secret>) -> Option<(Place, String)> {
     let metadata = secret.meta();
     let place = Place::new(metadata.namespace.as_deref()?, metadata.name.as_deref()?);
     Some((place, metadata.resource_version.clone()?))
-}
-
-/// What a watch's error says, without quoting what the API server sent.
-pub(super) fn watch_error(error: &watcher::Error) -> String {
-    use watcher::Error::*;
-    match error {
-        InitialListFailed(error) => format!("cannot list: {}", ApiError::from(error)),
-        WatchStartFailed(error) => format!("cannot watch: {}", ApiError::from(error)),
-        WatchFailed(error) => format!("the watch broke: {}", ApiError::from(error)),
-        WatchError(status) => {
-            format!("the API server ended the watch: HTTP {} {}", status.code, status.reason)
-        }
-        NoResourceVersion => "the API server's answer lacks a resourceVersion".to_owned(),
-    }
 }

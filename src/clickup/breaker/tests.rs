@@ -47,7 +47,7 @@ fn it_opens_when_clickup_fails_for_everybody() {
             let (second, who) = event.split_at(event.len() - 1);
             let now = at(second.parse::<i64>().unwrap() * 1000);
             match who.as_bytes()[0] {
-                b'!' => assert!(!breaker.verdict(now), "{name}: was closed"),
+                b'!' => assert!(!breaker.verdict(tokens, now), "{name}: was closed"),
                 token => opened = breaker.failed(KEYS[usize::from(token - b'a')], &no(TimedOut), tokens, now),
             }
         }
@@ -88,8 +88,8 @@ fn while_it_is_open_five_a_second_are_asked_about() {
     assert!(!breaker.failed(KEYS[1], &no(RateLimited), 1, at(1200)));
     asked(&mut breaker, 1200);
     assert_eq!(breaker.permit(at(1300)), Err(no(ServerError)));
-    assert!(breaker.verdict(at(1400)) && !breaker.is_open());
-    assert!(!breaker.verdict(at(1500)), "was closed");
+    assert!(breaker.verdict(9, at(1400)) && !breaker.is_open());
+    assert!(!breaker.verdict(1, at(1500)), "was closed");
     assert!((0..100).all(|_| breaker.permit(at(1500)).is_ok()));
 }
 
@@ -115,8 +115,14 @@ proptest! {
                 prop_assert_eq!(breaker.failed(KEYS[event], &no(TimedOut), tokens, at(now)), opens);
                 open |= opens;
             } else if event == 8 {
+                let quiet = verdicts.iter().all(|at| now - at >= 30_000);
+                let last = verdicts.last().copied().unwrap_or(i64::MIN);
+                let mut failed: Vec<_> = failures.iter().filter(|(at, _)| *at > last).map(|f| f.1).collect();
+                failed.sort_unstable();
+                failed.dedup();
+                let ends = open || (quiet && failed.len() >= tokens.clamp(1, 3));
+                prop_assert_eq!(breaker.verdict(tokens, at(now)), ends);
                 verdicts.push(now);
-                prop_assert_eq!(breaker.verdict(at(now)), open);
                 open = false;
             } else {
                 // Asked faster than the other events come.
@@ -145,17 +151,14 @@ fn a_verdict_after_silence_ends_an_outage_that_too_few_had_noticed() {
     let (mut breaker, keys) = (Breaker::new(), TokenKeys::generate().unwrap());
     let key = keys.key(&Token::parse(b"pk_1", TokenType::Personal).unwrap());
     let at = |second: i64| Timestamp::from_second(1_000_000 + second).unwrap();
-    breaker.verdict(at(0));
-    assert!(!breaker.ends_with_verdict(3, at(100)), "nobody failed");
-    assert!(!breaker.failed(key, &NoVerdict::timed_out(), 9, at(110)), "one of many");
-    assert!(breaker.ends_with_verdict(1, at(120)));
-    breaker.verdict(at(120));
-    assert!(!breaker.ends_with_verdict(3, at(200)), "that was over");
-    breaker.failed(key, &NoVerdict::timed_out(), 9, at(210));
-    breaker.verdict(at(220));
-    breaker.failed(key, &NoVerdict::timed_out(), 9, at(225));
-    assert!(!breaker.ends_with_verdict(3, at(230)), "others got answers all the time");
-    breaker.verdict(at(300));
-    breaker.failed(key, &NoVerdict::timed_out(), 9, at(300));
-    assert!(!breaker.ends_with_verdict(1, at(400)), "it failed before the verdict, or with it");
+    breaker.verdict(3, at(0));
+    assert!(!breaker.verdict(3, at(100)), "nobody failed");
+    assert!(!breaker.failed(key, &NoVerdict::timed_out(), 9, at(190)), "one of many");
+    assert!(breaker.verdict(1, at(200)));
+    assert!(!breaker.verdict(1, at(300)), "that was over");
+    breaker.failed(key, &NoVerdict::timed_out(), 9, at(325));
+    assert!(!breaker.verdict(1, at(329)), "others got answers all the time");
+    breaker.failed(key, &NoVerdict::timed_out(), 9, at(400));
+    assert!(!breaker.verdict(9, at(400)), "one is too few");
+    assert!(!breaker.verdict(1, at(500)), "it failed before the verdict, or with it");
 }

@@ -66,8 +66,8 @@ pub(super) struct World {
     began: Timestamp,
     ended: Option<CheckOutcome>,
     lost: bool,
-    /// Whether a reset is awaited, and since when it is held up.
-    held: Option<(bool, Timestamp)>,
+    /// Since when it is held up so, and for how long the budget held it up before.
+    held: Option<(Held, Timestamp)>,
     holding: Option<Holding>,
     pub(super) wake: Option<Timestamp>,
     pub(super) now: Timestamp,
@@ -157,7 +157,10 @@ impl World {
 
     /// For how long the check under way is held up.
     pub(super) fn held(&self) -> Option<Held> {
-        self.held.map(|(by_reset, since)| Held { by_reset, lasting: self.now.duration_since(since) })
+        self.held.map(|(held, since)| {
+            let more = if held.by_reset { SignedDuration::ZERO } else { self.now.duration_since(since) };
+            Held { lasting: held.lasting + more, ..held }
+        })
     }
 
     fn slot(&self) -> Option<usize> {
@@ -192,7 +195,8 @@ impl World {
             Event::Lost => self.lost = self.session.awaits_check(),
             Event::HeldUp(by_reset, lasting) => {
                 if self.session.awaits_check() {
-                    self.held.get_or_insert((*by_reset, self.now)).0 = *by_reset;
+                    let before = self.held().map_or(SignedDuration::ZERO, |held| held.lasting);
+                    self.held = Some((Held { by_reset: *by_reset, lasting: before }, self.now));
                     return self.wait(*lasting);
                 }
             }
@@ -254,6 +258,8 @@ impl World {
     fn outcome(&mut self, check: CheckRequest, ending: &Ending) -> CheckOutcome {
         let Ending { token, workspaces, nodes, listed, limit, age, reset, retry } = ending;
         let now = self.now;
+        let held = self.held().map_or(SignedDuration::ZERO, |held| held.lasting);
+        self.held = None;
         let CheckRequest { key, demand, requested_at, not_before, .. } = check;
         let holding = self.holding.as_mut().expect("a token that is checked is held");
         let reset = reset.map(SignedDuration::from_secs);
@@ -276,7 +282,6 @@ impl World {
         };
         let recent =
             (now - SignedDuration::from_secs(*age)).max(holding.common.news_at.unwrap_or(Timestamp::MIN));
-        let held = self.held.take().map_or(SignedDuration::ZERO, |(_, since)| now.duration_since(since));
         let mut outcome = CheckOutcome {
             key,
             demand,

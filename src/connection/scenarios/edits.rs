@@ -242,7 +242,7 @@ fn edits_during_a_check_are_judged_against_the_newest_spec() {
 }
 
 #[test]
-fn r2_answers_that_could_not_be_written_do_not_serve_another_secret() {
+fn answers_that_could_not_be_written_do_not_serve_another_secret() {
     let mut world = verified(json!({}));
     world.edit("requiredWorkspaces", json!([{"id": "404"}])).pass().conflicts = true;
     // The edit of tokenSecretRef is what makes the write of the check's end a conflict.
@@ -253,7 +253,7 @@ fn r2_answers_that_could_not_be_written_do_not_serve_another_secret() {
 }
 
 #[test]
-fn r2_confirm_then_new_token() {
+fn a_new_token_awaits_no_second_rejection_of_the_old_one() {
     let mut world = verified(json!({}));
     world.sleep();
     let again_at = world.now + SignedDuration::from_secs(12);

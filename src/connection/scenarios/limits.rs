@@ -231,7 +231,7 @@ fn a_first_check_that_waits_across_a_restart_has_conditions_of_its_generation() 
 }
 
 #[test]
-fn r2_a_check_that_ends_is_a_completed_check() {
+fn a_check_that_ends_is_a_completed_check() {
     let mut world = verified(json!({"interval": "10m", "outageGracePeriod": "30m"}));
     world.sleep();
     let asked = world.now;

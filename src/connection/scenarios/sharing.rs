@@ -196,7 +196,7 @@ fn a_binding_is_published_while_there_is_a_token() {
 }
 
 #[test]
-fn r2_a_referrer_in_an_outage_retries_soon_after_a_restart() {
+fn a_referrer_in_an_outage_retries_soon_after_a_restart() {
     let mut world = referrer(json!({"interval": "10m"}));
     world.lender = Some(owner(json!({"interval": "24h"})));
     world.pass().ends(valid());

@@ -77,7 +77,7 @@ pub struct CheckRequest {
 pub struct Held {
     /// ClickUp wants no request with this token until its limit resets; else the operator's own budget is spent.
     pub by_reset: bool,
-    /// For how long it was held up so far.
+    /// For how long the budget held it up so far; awaiting a reset does not count.
     pub lasting: SignedDuration,
 }
 
@@ -268,6 +268,11 @@ impl Session {
         self.seen.as_ref().map(|seen| seen.interval)
     }
 
+    /// The same, where something must be planned before a spec was seen too.
+    fn period(&self) -> Duration {
+        self.interval().unwrap_or(Duration::from_mins(10))
+    }
+
     /// The token that was read, if there is one that may be sent, and whether the status says that it was good before.
     pub fn holds(&self, status: Option<&ClickUpConnectionStatus>) -> Option<(TokenKey, bool)> {
         match &self.reading {
@@ -307,7 +312,7 @@ impl Session {
         match self.next {
             Next::At(at) | Next::Confirm(at) => at,
             Next::Routine { last, dead } => {
-                let interval = self.interval().unwrap_or(Duration::from_mins(10));
+                let interval = self.period();
                 let beat = self.beat.unwrap_or(Beat::new(interval, self.phase));
                 if dead {
                     schedule::routine(last, schedule::rejected_period(interval), beat.slowly())
@@ -333,7 +338,7 @@ impl Session {
     /// How long a check may be held up before that is a condition of its own.
     fn patience(&self, urgency: Urgency) -> SignedDuration {
         match urgency {
-            Urgency::Routine => self.interval().unwrap_or(Duration::from_mins(10)).signed(),
+            Urgency::Routine => self.period().signed(),
             Urgency::Asked | Urgency::Confirmation => SignedDuration::from_secs(10),
         }
     }

@@ -2,9 +2,7 @@
 
 use super::{CheckRequest, Checking, Held, Next, Seen, Session, TokenReading};
 use crate::{
-    api::{
-        ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Duration, Reason, StoredConnection,
-    },
+    api::{ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Reason, StoredConnection},
     connection::{
         Beat, CheckOutcome, Demand, Finding, Findings, TokenProblem, TokenSource, Verdict, demand::Touched,
         schedule,
@@ -290,8 +288,7 @@ impl Session {
         self.held = None;
         self.answered_at = Some(now);
         self.failures = self.failures.saturating_add(1);
-        let interval = self.interval().unwrap_or(Duration::from_mins(10));
-        self.next = Next::At(now + schedule::retry_after(self.failures, interval, self.phase.0));
+        self.next = Next::At(now + schedule::retry_after(self.failures, self.period(), self.phase.0));
     }
 
     /// The status was written, or is as it should be: the marks of edits are in it now.

@@ -3,7 +3,7 @@
 use super::{
     calls::{ClickUp, settle_topic},
     gate,
-    question::{Errand, OnBehalf, Ticket},
+    question::{Errand, OnBehalf, Question, Ticket},
     stopwatch::Stopwatch,
     token::{IdentityAnswer, State},
 };
@@ -73,7 +73,7 @@ impl Asker {
             locked.budget.limit()
         };
         let CheckRequest { key, demand, requested_at, .. } = request;
-        let held = stopwatch.held_for(now);
+        let held = stopwatch.held_for(state.moment());
         Some(CheckOutcome {
             key,
             demand,
@@ -164,7 +164,7 @@ impl Asker {
         while let Some((of, answer)) = answering.next().await {
             let answer = answer?;
             if let NodeVerdict::NoVerdict(_) = &answer {
-                let at = check.state.lock().topic(&of.topic).retry_at();
+                let at = check.state.lock().known_topic(&of.topic).and_then(Question::retry_at);
                 retry_at = retry_at.into_iter().chain(at).min();
             }
             let limit = answer.no_verdict().filter(|no| no.reason == Reason::RateLimited).cloned();
@@ -203,7 +203,8 @@ impl Asker {
         }
         let (now, answer) = (state.now(), NodeVerdict::NoVerdict(NoVerdict::timed_out()));
         let mut locked = state.lock();
-        if let Some(errand) = errand.filter(|errand| locked.topic(&of.topic).is_abandoned(errand)) {
+        let question = locked.known_topic(&of.topic);
+        if let Some(errand) = errand.filter(|errand| question.is_some_and(|q| q.is_abandoned(errand))) {
             let asked = errand.sent().unwrap_or(now);
             settle_topic(state, &mut locked, &of.topic, asked, &answer, Some(now.duration_since(asked)));
         }
@@ -221,9 +222,10 @@ impl Check<'_> {
             gate::pump(self.state);
         }
         let limit = Duration::from(self.request.timeout);
-        let mut watching = self.stopwatch.watch(self.state.clock());
+        let mut watching = self.stopwatch.watch(|| self.state.moment());
         loop {
-            watching.see(*progress.borrow_and_update());
+            let come = *progress.borrow_and_update();
+            watching.see(come);
             let left = self.stopwatch.left(limit);
             tokio::select! {
                 biased;

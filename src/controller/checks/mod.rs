@@ -104,7 +104,7 @@ impl RunningCheck {
 
     /// Whether it is held up now.
     pub(super) fn held(&self, holding: &Holding, now: Timestamp) -> Option<Held> {
-        self.stopwatch.held(now, holding.awaits_reset(now))
+        self.stopwatch.held(holding.state.moment(), holding.awaits_reset(now))
     }
 }
 

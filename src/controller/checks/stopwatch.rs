@@ -20,16 +20,30 @@ struct Times {
     used: Duration,
     running_since: Option<Instant>,
     held_for: SignedDuration,
-    held_since: Option<Timestamp>,
+    held_since: Option<Moment>,
     /// When something happened first: a call was sent, or held up.
     began: Option<Timestamp>,
 }
 
+/// A point in time, and how long limits' resets were awaited until then: that is nothing that the budget holds up.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) now: Timestamp,
+    pub(super) awaited: SignedDuration,
+}
+
+impl Moment {
+    /// The time since then in which no reset was awaited.
+    fn since(self, then: Self) -> SignedDuration {
+        self.now.duration_since(then.now) - (self.awaited - then.awaited)
+    }
+}
+
 /// One question of the check, as the stopwatch sees it.
-pub(super) struct Watching {
+pub(super) struct Watching<C: Fn() -> Moment> {
     stopwatch: Arc<Stopwatch>,
     progress: Progress,
-    now: fn() -> Timestamp,
+    clock: C,
 }
 
 impl Stopwatch {
@@ -45,25 +59,25 @@ impl Stopwatch {
         self.times().began
     }
 
-    /// Whether the check is held up, and for how long it was by now.
-    pub(super) fn held(&self, now: Timestamp, by_reset: bool) -> Option<Held> {
+    /// Whether the check is held up, and for how long the budget did that by now.
+    pub(super) fn held(&self, moment: Moment, by_reset: bool) -> Option<Held> {
         let times = self.times();
         let since = times.held_since?;
-        Some(Held { by_reset, lasting: times.held_for + now.duration_since(since) })
+        Some(Held { by_reset, lasting: times.held_for + moment.since(since) })
     }
 
-    /// How long the check was held up in all.
-    pub(super) fn held_for(&self, now: Timestamp) -> SignedDuration {
+    /// How long the budget held up the check in all.
+    pub(super) fn held_for(&self, moment: Moment) -> SignedDuration {
         let times = self.times();
-        times.held_for + times.held_since.map_or(SignedDuration::ZERO, |since| now.duration_since(since))
+        times.held_for + times.held_since.map_or(SignedDuration::ZERO, |since| moment.since(since))
     }
 
     /// Follows one more question.
-    pub(super) fn watch(self: &Arc<Self>, now: fn() -> Timestamp) -> Watching {
-        Watching { stopwatch: self.clone(), progress: Progress::Queued, now }
+    pub(super) fn watch<C: Fn() -> Moment>(self: &Arc<Self>, clock: C) -> Watching<C> {
+        Watching { stopwatch: self.clone(), progress: Progress::Queued, clock }
     }
 
-    fn change(&self, from: Progress, to: Progress, now: Timestamp) {
+    fn change(&self, from: Progress, to: Progress, moment: Moment) {
         let mut times = self.times();
         match from {
             Progress::Sent => times.sent -= 1,
@@ -76,7 +90,7 @@ impl Stopwatch {
             Progress::Queued => {}
         }
         if to != Progress::Queued {
-            times.began.get_or_insert(now);
+            times.began.get_or_insert(moment.now);
         }
         match (times.sent > 0, times.running_since) {
             (true, None) => times.running_since = Some(Instant::now()),
@@ -87,9 +101,9 @@ impl Stopwatch {
             _ => {}
         }
         match (times.held > 0 && times.sent == 0, times.held_since) {
-            (true, None) => times.held_since = Some(now),
+            (true, None) => times.held_since = Some(moment),
             (false, Some(since)) => {
-                times.held_for += now.duration_since(since);
+                times.held_for += moment.since(since);
                 times.held_since = None;
             }
             _ => {}
@@ -101,10 +115,10 @@ impl Stopwatch {
     }
 }
 
-impl Watching {
+impl<C: Fn() -> Moment> Watching<C> {
     pub(super) fn see(&mut self, progress: Progress) {
         let before = std::mem::replace(&mut self.progress, progress);
-        self.stopwatch.change(before, progress, (self.now)());
+        self.stopwatch.change(before, progress, (self.clock)());
     }
 
     pub(super) fn is_sent(&self) -> bool {
@@ -112,7 +126,7 @@ impl Watching {
     }
 }
 
-impl Drop for Watching {
+impl<C: Fn() -> Moment> Drop for Watching<C> {
     fn drop(&mut self) {
         self.see(Progress::Queued);
     }
@@ -122,19 +136,23 @@ impl Drop for Watching {
 mod tests {
     use super::*;
 
+    fn at(second: i64, awaited: i64) -> Moment {
+        Moment { now: Timestamp::from_second(second).unwrap(), awaited: SignedDuration::from_secs(awaited) }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn calls_count_once_and_waiting_does_not() {
         let stopwatch = Arc::new(Stopwatch::default());
         let limit = Duration::from_secs(30);
-        let (mut a, mut b) = (stopwatch.watch(Timestamp::now), stopwatch.watch(Timestamp::now));
+        let (mut a, mut b) = (stopwatch.watch(|| at(0, 0)), stopwatch.watch(|| at(0, 0)));
         let pass = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
         a.see(Progress::Held);
-        assert!(stopwatch.held(Timestamp::now(), false).is_some());
+        assert!(stopwatch.held(at(0, 0), false).is_some());
         pass(100).await;
         assert_eq!(stopwatch.left(limit), limit);
         a.see(Progress::Sent);
         b.see(Progress::Held);
-        assert!(stopwatch.held(Timestamp::now(), false).is_none(), "something is under way");
+        assert!(stopwatch.held(at(0, 0), false).is_none(), "something is under way");
         pass(4).await;
         b.see(Progress::Sent);
         pass(6).await;
@@ -144,5 +162,20 @@ mod tests {
         pass(50).await;
         assert_eq!(stopwatch.left(limit), Duration::from_secs(19));
         assert!(stopwatch.began().is_some());
+    }
+
+    #[test]
+    fn what_a_reset_holds_up_the_budget_does_not() {
+        let stopwatch = Arc::new(Stopwatch::default());
+        let time = std::cell::Cell::new(at(100, 7));
+        let mut question = stopwatch.watch(|| time.get());
+        let for_seconds = |second, awaited| stopwatch.held_for(at(second, awaited)).as_secs();
+        question.see(Progress::Held);
+        assert_eq!((for_seconds(104, 7), for_seconds(134, 37), for_seconds(140, 37)), (4, 4, 10));
+        let held = stopwatch.held(at(134, 37), true);
+        assert_eq!(held, Some(Held { by_reset: true, lasting: SignedDuration::from_secs(4) }));
+        time.set(at(140, 37));
+        question.see(Progress::Sent);
+        assert_eq!((for_seconds(200, 90), stopwatch.began()), (10, Some(at(100, 0).now)));
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of a token, shared by all connections that hold it; it goes with the last of them.
 
-use super::{gate, question::Question};
+use super::{gate, question::Question, stopwatch::Moment};
 use crate::{
     api::{Duration, Reason},
     clickup::{Breaker, Budget, Identity, NoVerdict, TokenKey, TokenVerdict, Turns},
@@ -46,6 +46,8 @@ pub(super) struct TokenState {
     /// Whether anybody was ever interested in the names that a workspace lists.
     pub(super) names: bool,
     pub(super) budget: Budget,
+    /// How long nothing could be sent until a limit had reset, all of the wait under way included.
+    awaited: SignedDuration,
     pub(super) turns: Turns<oneshot::Sender<()>>,
     pub(super) pump_at: Option<(Timestamp, AbortOnDropHandle<()>)>,
     /// When an annotation may ask again.
@@ -99,8 +101,11 @@ impl TokenCell {
         (self.tokens.now)()
     }
 
-    pub(super) fn clock(&self) -> fn() -> Timestamp {
-        self.tokens.now
+    /// The time, as a stopwatch wants it.
+    pub(super) fn moment(&self) -> Moment {
+        let (now, locked) = (self.now(), self.lock());
+        let left = locked.budget.blocked_until(now).map_or(SignedDuration::ZERO, |at| at.duration_since(now));
+        Moment { now, awaited: locked.awaited - left }
     }
 
     /// Judges a verdict about the token, and tells the breaker.
@@ -170,6 +175,11 @@ impl TokenState {
         &mut self.topics[place].1
     }
 
+    /// The question about an id, if it was asked lately.
+    pub(super) fn known_topic(&self, topic: &Topic) -> Option<&Question<TopicAnswer>> {
+        self.topics.iter().find_map(|(known, question)| (known == topic).then_some(&**question))
+    }
+
     /// Forgets the answers that nobody asks for any more.
     pub(super) fn forget_old_answers(&mut self, now: Timestamp) {
         let longest = self.beat.map_or(FORGET_AFTER, |beat| beat.period.signed().max(FORGET_AFTER));
@@ -197,7 +207,9 @@ impl TokenState {
 
     /// Takes in a 429, and says what comes of it.
     pub(super) fn limited(&mut self, no: &NoVerdict, now: Timestamp) -> NoVerdict {
+        let awaited_until = self.budget.blocked_until(now).unwrap_or(now);
         let until = self.budget.limited(no.reset_in, now);
+        self.awaited += until.duration_since(awaited_until);
         NoVerdict::rate_limited(Some(until.duration_since(now)))
     }
 
@@ -256,6 +268,7 @@ impl Tokens {
             topics: Vec::new(),
             names: false,
             budget: Budget::new(self.budget_percent),
+            awaited: SignedDuration::ZERO,
             turns: Turns::new(),
             pump_at: None,
             annotation_at: Timestamp::MIN,
@@ -308,13 +321,8 @@ impl Tokens {
     /// ClickUp has answered; after an outage all who failed in it are checked soon.
     fn answered(&self, now: Timestamp) {
         let tokens = lock(&self.states).len();
-        {
-            let mut breaker = lock(&self.breaker);
-            let ends = breaker.ends_with_verdict(tokens, now);
-            breaker.verdict(now);
-            if !ends {
-                return;
-            }
+        if !lock(&self.breaker).verdict(tokens, now) {
+            return;
         }
         info!("ClickUp answers again");
 

@@ -74,11 +74,8 @@ impl Planner {
             let is_answer = matches!(trouble.effect(call), Effect::No(_));
             let candidates = good.iter().filter(|(account, holders)| {
                 let lent = || holders.iter().any(|key| !self.world.is_owner(key));
-                // found by chaos: a check that a 429 of another's question holds up for ten seconds leaves RateLimited
-                // after its end, as if the budget had, until the next that is less late.
-                let waits = !trouble.blocks().is_zero() && holders.len() > 1;
                 let others = is_answer && (lent() || (self.sparing && holders.len() > 1));
-                !used.contains(account) && !waits && !others
+                !used.contains(account) && !others
             });
             let makes = |key: &&Key| {
                 let asks = self.world.connections.get(key).map(|c| &c.asks);

@@ -1,0 +1,87 @@
+//! The client of the Kubernetes API: everything over one HTTP/2 connection.
+
+use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client as HttpClient, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use kube::{
+    Client, Config,
+    client::{Body, ConfigExt},
+    config::InferConfigError,
+};
+use rustls::pki_types::{InvalidDnsNameError, ServerName};
+use std::time::Duration;
+use tower::{BoxError, ServiceBuilder};
+
+/// After so long without a byte, the API server is asked for a sign of life, and given up if there is none: what is
+/// behind a firewall that has forgotten the connection would else never be noticed. As other clients of Kubernetes do.
+const SILENCE: Duration = Duration::from_secs(30);
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+
+/// Bytes of one answer that wait while it is decoded. Watches stream; nothing else is large.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// There is no cluster to talk to.
+    #[error(
+        "no Kubernetes cluster: run in a Pod with a ServiceAccount, or set KUBECONFIG to a file that names one"
+    )]
+    Config(#[from] InferConfigError),
+    /// The name that the API server's certificate is for cannot be one.
+    #[error("tls-server-name {name:?} in the KUBECONFIG file is not the name of a host")]
+    ServerName {
+        /// As it is written there.
+        name: String,
+        /// Why.
+        source: InvalidDnsNameError,
+    },
+    /// The cluster's client cannot be made.
+    #[error("cannot set up the client of the Kubernetes API")]
+    Client(#[from] kube::Error),
+}
+
+/// A client of the cluster around, or of the one that KUBECONFIG names.
+///
+/// # Errors
+/// Says which part of the environment to correct.
+pub(super) async fn client() -> Result<Client, ClusterError> {
+    let mut config = Config::infer().await?;
+    // Its own retries would hide for minutes that the API server fails; passes have a retry policy.
+    config.default_retry = false;
+    // kube's own client speaks HTTP/1.1: a connection for each request under way. It knows the kinds of proxies.
+    if config.proxy_url.is_some() { Ok(config.try_into()?) } else { multiplexed(&config) }
+}
+
+fn multiplexed(config: &Config) -> Result<Client, ClusterError> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(config.connect_timeout);
+    let mut connector =
+        HttpsConnectorBuilder::new().with_tls_config(config.rustls_client_config()?).https_or_http();
+    if let Some(name) = &config.tls_server_name {
+        let host = ServerName::try_from(name.clone())
+            .map_err(|source| ClusterError::ServerName { name: name.clone(), source })?;
+        connector = connector.with_server_name_resolver(FixedServerNameResolver::new(host));
+    }
+    // An API server behind something that speaks HTTP/1.1 only is spoken to in that.
+    let connector = connector.enable_all_versions().wrap_connector(tcp);
+    let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .http2_keep_alive_interval(SILENCE)
+        .http2_keep_alive_timeout(SIGN_OF_LIFE)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
+        .build(connector);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(Client::new(service, &config.default_namespace))
+}
