@@ -82,8 +82,8 @@ test: ## All checks: format, lints, licences and sources of the dependencies, al
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@$(MAKE) --no-print-directory deny
 	cargo test --locked --workspace --no-run
-	@# Before the tests, which would hide for ten minutes that they build the API server. Not by `cargo run`, which
-	@# would compile everything a second time, without the features that only the tests have.
+	@# Before the tests, which would hide for twenty minutes that they build the API server and other Go programs. Not
+	@# by `cargo run`, which would compile everything a second time, without the features that only the tests have.
 	$(TARGET)/debug/control-plane build
 	cargo test --locked --workspace
 

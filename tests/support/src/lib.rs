@@ -5,6 +5,7 @@
 pub mod case;
 pub mod connection;
 pub mod control_plane;
+pub mod go_tools;
 mod http;
 pub mod invariants;
 mod network;

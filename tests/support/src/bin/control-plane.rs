@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use test_support::control_plane::{ControlPlane, Options, assets::Assets};
+use test_support::go_tools;
 use test_support::terminal::explain;
 
 /// The Kubernetes API server of the tests.
@@ -15,7 +16,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Builds kube-apiserver, etcd and kubectl, unless they are there, and prints the directory that holds them.
+    /// Builds kube-apiserver, etcd and kubectl, and the Go programs that check what is shipped, unless they are there,
+    /// and prints the directory that holds the former.
     Build,
     /// Starts a control plane, prints the pids of kube-apiserver and etcd and their directory, and keeps it until killed.
     Hold,
@@ -38,6 +40,7 @@ async fn main() -> ExitCode {
 }
 
 async fn build() -> Result<(), Box<dyn std::error::Error>> {
+    go_tools::build_all().await?;
     println!("{}", Assets::find_or_build().await?.directory.display());
     Ok(())
 }
