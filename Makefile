@@ -1,4 +1,4 @@
-# Needs Rust (rustup), make and a shell, and Go once, for the API server of the tests. All else is built when it is
+# Needs Rust (rustup), make, Python and a shell, and Go once, for the API server of the tests. All else is built when it is
 # missing, into $(CACHE), outside the checkout. `make help` reads the comments behind the targets.
 
 SHELL := /bin/sh
@@ -32,11 +32,16 @@ CARGO_FUZZ := $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 FUZZ ?= answer rate_limit teams token
 FUZZ_SECONDS ?= 600
 FUZZ_TOOLCHAIN ?= nightly
+MDBOOK_VERSION := 0.5.4
+MDBOOK := $(CACHE)/tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
+BOOK := $(TARGET)/debug/book build --mdbook "$(MDBOOK)" --to $(TARGET)/book
+ZIZMOR_VERSION := 1.32.0
+ZIZMOR := $(CACHE)/tools/zizmor-$(ZIZMOR_VERSION)/bin/zizmor
 # Only what a target needs: each program is optimised as a whole when it is linked, which takes a minute or two.
 BUILD := cargo build --release --locked --workspace --bin clickup-operator --bin clickup-simulator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo try dev bench bench-core chaos profile soak test lint fmt fuzz mutants generate image install uninstall clean deny fuzz-tools kubectl
+.PHONY: help demo try dev bench bench-core chaos profile soak test lint lint-workflows fmt fuzz mutants generate docs release-check image install uninstall clean deny fuzz-tools kubectl
 
 ##@ See it work (real Kubernetes API server on this machine, nothing else needed)
 
@@ -86,6 +91,10 @@ test: ## All checks: format, lints, licences and sources of the dependencies, al
 	@# by `cargo run`, which would compile everything a second time, without the features that only the tests have.
 	$(TARGET)/debug/control-plane build
 	cargo test --locked --workspace
+	@# With the programs that the tests were built with.
+	@$(MAKE) --no-print-directory "$(MDBOOK)"
+	$(BOOK)
+	@$(MAKE) --no-print-directory lint-workflows
 
 fuzz: fuzz-tools ## Made-up input for FUZZ="answer rate_limit teams token", FUZZ_SECONDS=600 each, on a nightly toolchain
 	@# What is found goes to fuzz/target/corpus, beside the checked-in corpus; what breaks a property to fuzz/artifacts.
@@ -107,10 +116,19 @@ mutants: $(CARGO_MUTANTS) ## Break the core in each way and see whether a test n
 	CARGO_TARGET_DIR="$(abspath $(TARGET))/mutants" $(CARGO_MUTANTS) mutants --output $(TARGET) \
 	  --shard $(SHARD) --sharding round-robin $(MUTANTS_ARGS)
 
-generate: ## Rewrite crds/ from the types in src/api; `test` fails when they differ
+generate: ## Rewrite crds/ from the types in src/api, and the tables in docs/ from them; `test` fails when they differ
 	@# By way of a second file: a build that fails must not leave an empty CRD.
 	cargo run --quiet --locked -- crd > $(TARGET)/crd.yaml.new
 	mv $(TARGET)/crd.yaml.new crds/clickupconnections.yaml
+	cargo run --quiet --locked --package book -- generate
+
+docs: $(MDBOOK) ## The documentation as a book, in target/book/html; fails where a link leads nowhere
+	@cargo build --quiet --locked --package book
+	@$(BOOK)
+
+lint-workflows: $(ZIZMOR) ## The workflows of GitHub: actionlint, and zizmor without network
+	$(TARGET)/debug/control-plane run actionlint -no-color .github/workflows/*.yaml
+	$(ZIZMOR) --offline --quiet --no-progress --persona=auditor .github/workflows
 
 clean: ## Remove what was built in the checkout; API server and tools stay in their cache
 	cargo clean
@@ -157,6 +175,23 @@ $(CARGO_DENY):
 	@echo "Building cargo-deny $(CARGO_DENY_VERSION), once, about three minutes on two cores, into $(CACHE)/tools"
 	cargo install --quiet --locked --root "$(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)" cargo-deny@$(CARGO_DENY_VERSION)
 
+$(MDBOOK):
+	@echo "Building mdBook $(MDBOOK_VERSION), once, about three minutes on two cores, into $(CACHE)/tools"
+	cargo install --quiet --locked --root "$(CACHE)/tools/mdbook-$(MDBOOK_VERSION)" --no-default-features --features search mdbook@$(MDBOOK_VERSION)
+
+$(ZIZMOR):
+	@echo "Installing zizmor $(ZIZMOR_VERSION), once, into $(CACHE)/tools"
+	@rm -rf "$(CACHE)/tools/zizmor-$(ZIZMOR_VERSION)"
+	python3 -m venv "$(CACHE)/tools/zizmor-$(ZIZMOR_VERSION)"
+	"$(CACHE)/tools/zizmor-$(ZIZMOR_VERSION)/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: zizmor==$(ZIZMOR_VERSION)
+
+# What the release workflow asks first: VERSION_TAG=v0.1.0 is the version that is checked out, and the changelog knows it.
+release-check:
+	@[ "$(VERSION_TAG)" = "v$(VERSION)" ] || { \
+	  echo "the tag is $(VERSION_TAG), and Cargo.toml has version $(VERSION)" >&2; exit 1; }
+	@grep -q '^## $(VERSION)\b' CHANGELOG.md || { echo "CHANGELOG.md has no section \"## $(VERSION)\"" >&2; exit 1; }
+	@echo "$(VERSION_TAG) is version $(VERSION), and in the changelog"
+
 $(INFERNO)/inferno-flamegraph:
 	@echo "Building inferno $(INFERNO_VERSION), once, about a minute on two cores, into $(CACHE)/tools"
 	cargo install --quiet --locked --root "$(CACHE)/tools/inferno-$(INFERNO_VERSION)" inferno@$(INFERNO_VERSION)
@@ -177,5 +212,5 @@ $(CARGO_MUTANTS):
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
