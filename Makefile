@@ -127,7 +127,7 @@ docs: $(MDBOOK) ## The documentation as a book, in target/book/html; fails where
 	@$(BOOK)
 
 lint-workflows: $(ZIZMOR) ## The workflows of GitHub: actionlint, and zizmor without network
-	$(TARGET)/debug/control-plane run actionlint -no-color .github/workflows/*.yaml
+	go -C tests/tools/actionlint tool actionlint -no-color $(CURDIR)/.github/workflows/*.yaml
 	$(ZIZMOR) --offline --quiet --no-progress --persona=auditor .github/workflows
 
 clean: ## Remove what was built in the checkout; API server and tools stay in their cache
