@@ -41,10 +41,10 @@ fn every_flag_and_its_variable_exist() {
     let mut seen = 0;
     for page in for_users() {
         // Flags of other programs stand behind their names.
-        let code =
-            code(&read(&page)).into_iter().filter(|c| is_ours(c) || c.contains("clickup-operator run"));
-        let code: Vec<_> = code.collect();
-        for word in code.iter().flat_map(|code| words(code)).filter(|word| is_ours(word)) {
+        let code = code(&read(&page));
+        let ours = code.iter().filter(|c| is_ours(c) || c.contains("clickup-operator run"));
+        let words = ours.flat_map(|code| words(code)).map(|word| word.trim_end_matches(':'));
+        for word in words.filter(|word| is_ours(word)) {
             seen += 1;
             assert!(known.contains(word), "{page}: `clickup-operator run --help` does not know {word}");
         }
