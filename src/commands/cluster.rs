@@ -1,5 +1,6 @@
 //! The client of the Kubernetes API: everything over one HTTP/2 connection.
 
+use crate::controller::{Term, WriteGuard};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client as HttpClient, connect::HttpConnector},
@@ -7,12 +8,12 @@ use hyper_util::{
 };
 use kube::{
     Client, Config,
-    client::{Body, ConfigExt},
+    client::{Body, ClientBuilder, ConfigExt},
     config::InferConfigError,
 };
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use std::time::Duration;
-use tower::{BoxError, ServiceBuilder};
+use tower::{ServiceBuilder, layer::layer_fn};
 
 /// After so long without a byte, the API server is asked for a sign of life, and given up if there is none: what is
 /// behind a firewall that has forgotten the connection would else never be noticed. As other clients of Kubernetes do.
@@ -44,19 +45,23 @@ pub enum ClusterError {
     Client(#[from] kube::Error),
 }
 
-/// A client of the cluster around, or of the one that KUBECONFIG names.
+/// A client of the cluster around, or of the one that KUBECONFIG names, which writes while the term lasts.
 ///
 /// # Errors
 /// Says which part of the environment to correct.
-pub(super) async fn client() -> Result<Client, ClusterError> {
+pub(super) async fn client(term: Term) -> Result<Client, ClusterError> {
     let mut config = Config::infer().await?;
     // Its own retries would hide for minutes that the API server fails; passes have a retry policy.
     config.default_retry = false;
     // kube's own client speaks HTTP/1.1: a connection for each request under way. It knows the kinds of proxies.
-    if config.proxy_url.is_some() { Ok(config.try_into()?) } else { multiplexed(&config) }
+    if config.proxy_url.is_some() {
+        let guard = layer_fn(move |http| WriteGuard::new(http, term.clone()));
+        return Ok(ClientBuilder::try_from(config)?.with_layer(&guard).build());
+    }
+    multiplexed(&config, term)
 }
 
-fn multiplexed(config: &Config) -> Result<Client, ClusterError> {
+fn multiplexed(config: &Config, term: Term) -> Result<Client, ClusterError> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -81,7 +86,6 @@ fn multiplexed(config: &Config) -> Result<Client, ClusterError> {
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
-        .map_err(BoxError::from)
-        .service(http);
+        .service(WriteGuard::new(http, term));
     Ok(Client::new(service, &config.default_namespace))
 }

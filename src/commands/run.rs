@@ -2,16 +2,18 @@
 
 use super::{ClusterError, cluster};
 use crate::{
-    api::Duration,
+    api::{Duration, InvalidDuration},
     clickup::{self, ClientError, ClientOptions},
     connection::StatusOptions,
-    controller::{self, ControllerOptions},
+    controller::{self, Candidacy, ControllerOptions, LeaseOptions, Loss, Term},
     observe::{self, Health, LogFormat, LogLevel, Metrics, ServeError, Servers},
 };
 use clap::Args;
 use reqwest::Url;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::error;
 
 /// The operator's flags. Each has an environment twin.
 #[derive(Args, Clone, Debug)]
@@ -57,6 +59,22 @@ pub struct RunArgs {
     #[arg(long, env = "CLICKUP_OPERATOR_STATUS_USERNAME")]
     status_username: bool,
 
+    /// Check only while holding a Lease, so that several replicas can run and one of them works
+    #[arg(long, env = "CLICKUP_OPERATOR_LEADER_ELECT")]
+    leader_elect: bool,
+
+    /// Name of the Lease
+    #[arg(long, env = "CLICKUP_OPERATOR_LEADER_ELECTION_ID", default_value = controller::MANAGER, value_name = "NAME")]
+    leader_election_id: String,
+
+    /// Namespace of the Lease; left out, the Pod's own, or that of the KUBECONFIG file
+    #[arg(long, env = "CLICKUP_OPERATOR_LEADER_ELECTION_NAMESPACE", value_name = "NAMESPACE")]
+    leader_election_namespace: Option<String>,
+
+    /// How long the Lease outlives a leader that does not renew it, 3s to 10m; a leader that cannot renew it ends after two thirds of this
+    #[arg(long, env = "CLICKUP_OPERATOR_LEADER_ELECTION_LEASE_DURATION", default_value = "15s", value_name = "DURATION", value_parser = lease_duration)]
+    leader_election_lease_duration: Duration,
+
     /// Address that serves /metrics
     #[arg(
         long,
@@ -99,6 +117,9 @@ pub enum RunError {
     /// Signals cannot be listened for.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
+    /// Another process may lead by now.
+    #[error("no longer the leader: {0}; started again, this process stands for election anew")]
+    Leadership(#[source] Loss),
     /// The system gives no randomness.
     #[error("the system has no randomness to give")]
     Randomness,
@@ -126,16 +147,93 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         budget_percent: args.budget_percent,
         status: StatusOptions { username: args.status_username, heartbeat: args.status_heartbeat.signed() },
     };
+    let (stop, _signals) = stop_signal()?;
+    let (candidacy, term) = if args.leader_elect {
+        let lease = LeaseOptions {
+            name: args.leader_election_id,
+            namespace: args.leader_election_namespace,
+            duration: args.leader_election_lease_duration,
+        };
+        let client = cluster::client(Term::unlimited()).await?;
+        let candidacy = Candidacy::stand(client, lease).map_err(|_| RunError::Randomness)?;
+        let term = candidacy.term();
+        (Some(candidacy), term)
+    } else {
+        (None, Term::unlimited())
+    };
+    let client = cluster::client(term.clone()).await?;
+    let controller = {
+        let (metrics, health, stop) = (metrics.clone(), health.clone(), stop.clone());
+        async move {
+            metrics.set_leader(true);
+            controller::run(client, clickup, term, options, metrics, health, stop.cancelled_owned())
+                .await
+                .map_err(|_| RunError::Randomness)
+        }
+    };
+    match candidacy {
+        None => controller.await,
+        Some(candidacy) => lead(candidacy, controller, &health, stop).await,
+    }
+}
+
+/// Stands by until this process is elected, and then runs the controller for as long as it leads.
+async fn lead(
+    mut candidacy: Candidacy,
+    controller: impl Future<Output = Result<(), RunError>>,
+    health: &Health,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
+    let standby = async {
+        candidacy.informed().await?;
+        // It can take over, and that is all that is asked of it.
+        health.set_ready(true);
+        candidacy.elected().await?;
+        health.set_ready(false);
+        Ok(())
+    };
+    tokio::select! {
+        elected = standby => elected.map_err(RunError::Leadership)?,
+        () = stop.cancelled() => {
+            health.set_ready(false);
+            candidacy.resign().await;
+            return Ok(());
+        }
+    }
+    let ended = tokio::select! {
+        biased;
+        loss = candidacy.lost() => {
+            error!(%loss, "no longer the leader: the process ends");
+            return Err(RunError::Leadership(loss));
+        }
+        ended = controller => ended,
+    };
+    candidacy.resign().await;
+    ended
+}
+
+/// Is cancelled by SIGTERM or SIGINT, while its task is held.
+fn stop_signal() -> Result<(CancellationToken, AbortOnDropHandle<()>), RunError> {
     let (mut term, mut int) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let stop = async move {
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    let signals = tokio::spawn(async move {
         tokio::select! {
             _ = term.recv() => {}
             _ = int.recv() => {}
         }
-    };
-    controller::run(cluster::client().await?, clickup, options, metrics, health, stop)
-        .await
-        .map_err(|_| RunError::Randomness)
+        asked.cancel();
+    });
+    Ok((stop, AbortOnDropHandle::new(signals)))
+}
+
+fn lease_duration(text: &str) -> Result<Duration, String> {
+    let duration: Duration = text.parse().map_err(|e: InvalidDuration| e.to_string())?;
+    if (3..=600).contains(&duration.as_secs()) {
+        Ok(duration)
+    } else {
+        Err("must be from 3s to 10m".to_owned())
+    }
 }
 
 fn listen(kind: SignalKind) -> Result<tokio::signal::unix::Signal, RunError> {

@@ -4,6 +4,7 @@ mod checks;
 mod error;
 mod events;
 mod index;
+mod lease;
 mod namespaces;
 mod reconcile;
 mod referrers;
@@ -16,6 +17,7 @@ mod watches;
 
 pub use error::{ApiError, ErrorClass, ReconcileError};
 pub use index::{SecretIndex, Seen};
+pub use lease::{Candidacy, LeaseOptions, Loss, Term, TermOver, WriteGuard};
 pub use run::{ControllerOptions, run};
 
 use crate::api::StoredConnection;

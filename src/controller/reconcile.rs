@@ -81,10 +81,11 @@ pub(super) async fn reconcile(
 ) -> Result<Action, FailedPass> {
     // Deleted between the call of this pass and its begin.
     let Some(entry) = context.registry.entry(&stored) else { return Ok(Action::await_change()) };
+    context.registry.begun(&entry, Timestamp::now());
     let mut memory = entry.memory.lock().await;
     let passed = timeout(DEADLINE, pass(&stored, &mut memory, &context)).await;
     let passed = passed.unwrap_or(Err(ReconcileError::Deadline(DEADLINE)));
-    context.registry.passed(Timestamp::now());
+    context.registry.passed(&entry, Timestamp::now());
     match passed {
         Ok(wake) => {
             memory.failures = 0;

@@ -17,6 +17,9 @@ use std::{
     },
 };
 
+/// No moment.
+const NEVER: i64 = i64::MAX;
+
 /// All connections that were seen, by uid.
 #[derive(Default)]
 pub(super) struct Registry {
@@ -30,6 +33,8 @@ pub(super) struct Entry {
     /// Held by the pass that is under way; there is never more than one.
     pub(super) memory: tokio::sync::Mutex<Memory>,
     due_at: AtomicI64,
+    /// When the pass that is under way began.
+    began_at: AtomicI64,
     /// The version of the Secret that verdicts from before this process began are about, also those of who use its token.
     pub(super) recalled_version: Option<String>,
 }
@@ -66,6 +71,7 @@ impl Registry {
             Arc::new(Entry {
                 memory: tokio::sync::Mutex::new(memory),
                 due_at: AtomicI64::new(now.as_millisecond()),
+                began_at: AtomicI64::new(NEVER),
                 recalled_version: recalled_version(stored),
             })
         };
@@ -86,8 +92,14 @@ impl Registry {
         memory.written.take_if(|written| shown == Some(&written.version)).is_some()
     }
 
-    /// A pass has ended.
-    pub(super) fn passed(&self, now: Timestamp) {
+    /// A pass over this connection has begun.
+    pub(super) fn begun(&self, entry: &Entry, now: Timestamp) {
+        entry.began_at.store(now.as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// It has ended.
+    pub(super) fn passed(&self, entry: &Entry, now: Timestamp) {
+        entry.began_at.store(NEVER, Ordering::Relaxed);
         self.passed_at.store(now.as_millisecond(), Ordering::Relaxed);
     }
 
@@ -101,19 +113,105 @@ impl Registry {
         lock(&self.entries).retain(|uid, _| is_there(uid));
     }
 
-    /// For how long there is work that is due, and no pass ends. An API server that fails every pass is no fault of ours.
+    /// For how long there is work that is due, and no pass ends; or one pass does not, though it has a deadline. An API
+    /// server that fails every pass is no fault of ours.
     pub(super) fn lag(&self, now: Timestamp) -> SignedDuration {
-        let oldest =
-            lock(&self.entries).values().map(|e| e.due_at.load(Ordering::Relaxed)).min().unwrap_or(i64::MAX);
-        let since = oldest.max(self.passed_at.load(Ordering::Relaxed));
-        Timestamp::from_millisecond(since)
-            .map_or(SignedDuration::ZERO, |due| now.duration_since(due).max(SignedDuration::ZERO))
+        let entries = lock(&self.entries);
+        let oldest = |at: fn(&Entry) -> &AtomicI64| {
+            entries.values().map(|e| at(e).load(Ordering::Relaxed)).min().unwrap_or(NEVER)
+        };
+        let waiting = oldest(|e| &e.due_at).max(self.passed_at.load(Ordering::Relaxed));
+        Timestamp::from_millisecond(waiting.min(oldest(|e| &e.began_at)))
+            .map_or(SignedDuration::ZERO, |since| now.duration_since(since).max(SignedDuration::ZERO))
     }
 }
 
 impl Entry {
     /// Notes when the next pass is due.
     pub(super) fn due(&self, at: Option<Timestamp>) {
-        self.due_at.store(at.map_or(i64::MAX, Timestamp::as_millisecond), Ordering::Relaxed);
+        self.due_at.store(at.map_or(NEVER, Timestamp::as_millisecond), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    /// Connections that were seen at second 0.
+    fn registry<const N: usize>() -> (Registry, [Arc<Entry>; N]) {
+        let registry = Registry::default();
+        let entries = std::array::from_fn(|n| {
+            let stored: StoredConnection = serde_json::from_value(json!({
+                "metadata": {"name": "c", "namespace": "n", "uid": n.to_string()},
+                "spec": {"tokenSecretRef": {"name": "s"}},
+            }))
+            .unwrap();
+            registry.see(&stored, at(0));
+            registry.entry(&stored).unwrap()
+        });
+        (registry, entries)
+    }
+
+    fn lag(registry: &Registry, second: i64) -> i64 {
+        registry.lag(at(second)).as_secs()
+    }
+
+    #[test]
+    fn a_scheduler_that_begins_nothing_lags() {
+        assert_eq!(lag(&Registry::default(), 1000), 0, "nothing is due where there is nothing");
+        let (registry, [one, _]) = registry::<2>();
+        assert_eq!(lag(&registry, 100), 100, "the first pass is due at once");
+        registry.begun(&one, at(100));
+        registry.passed(&one, at(101));
+        one.due(Some(at(700)));
+        assert_eq!(lag(&registry, 301), 200, "the other is due, and since then nothing has ended");
+    }
+
+    #[test]
+    fn what_is_not_due_does_not_lag() {
+        let (registry, [one]) = registry::<1>();
+        registry.begun(&one, at(0));
+        registry.passed(&one, at(1));
+        one.due(Some(at(700)));
+        assert_eq!((lag(&registry, 699), lag(&registry, 760)), (0, 60));
+        one.due(None);
+        assert_eq!(lag(&registry, 100_000), 0);
+        registry.forget("0");
+        assert_eq!(lag(&registry, 100_000), 0);
+    }
+
+    #[test]
+    fn an_api_server_that_fails_every_pass_is_no_lag() {
+        let (registry, [one, other]) = registry::<2>();
+        // Frozen, it holds each up to its deadline; then the next attempt is due.
+        for round in 0..100 {
+            let begin = round * 60;
+            registry.begun(&one, at(begin));
+            assert!(lag(&registry, begin + 30) <= 60, "{round}");
+            registry.passed(&one, at(begin + 30));
+            one.due(Some(at(begin + 60)));
+        }
+        assert!(lag(&registry, 6000) <= 60, "however long the other has waited");
+        drop(other);
+    }
+
+    #[test]
+    fn a_pass_that_outlives_its_deadline_lags_though_others_end() {
+        let (registry, [stuck, fine]) = registry::<2>();
+        registry.begun(&stuck, at(0));
+        for second in 0..400 {
+            registry.begun(&fine, at(second));
+            registry.passed(&fine, at(second));
+            fine.due(Some(at(second + 1)));
+        }
+        assert_eq!(lag(&registry, 400), 400);
+        registry.passed(&stuck, at(400));
+        stuck.due(None);
+        assert!(lag(&registry, 400) <= 1);
     }
 }

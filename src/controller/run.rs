@@ -4,6 +4,7 @@ use super::{
     checks::{Checks, Limits},
     events,
     index::SecretIndex,
+    lease::Term,
     lock,
     namespaces::{Changed, Namespaces},
     reconcile::{self, Context},
@@ -62,13 +63,15 @@ impl ControllerOptions {
     }
 }
 
-/// Runs until `stop` resolves, and then to the end of what runs.
+/// Runs until `stop` resolves, and then to the end of what runs. Asks ClickUp while `term` lasts; the client is one that
+/// writes no longer than that.
 ///
 /// # Errors
 /// The system has no randomness to give.
 pub async fn run(
     client: Client,
     clickup: clickup::Client,
+    term: Term,
     options: ControllerOptions,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
@@ -82,7 +85,7 @@ pub async fn run(
     let context = Arc::new(Context {
         client: client.clone(),
         keys: TokenKeys::generate()?,
-        checks: Checks::new(clickup, metrics.clone(), limits, wake.clone()),
+        checks: Checks::new(clickup, term, metrics.clone(), limits, wake.clone()),
         store: store.clone(),
         index: Arc::new(Mutex::new(SecretIndex::default())),
         referrers: Arc::new(Mutex::new(Referrers::default())),
@@ -190,11 +193,14 @@ fn connections(
                 failing = false;
                 reconcile::take_in(&context, event);
             }
-            Err(error) if !std::mem::replace(&mut failing, true) => {
+            Err(_) if std::mem::replace(&mut failing, true) => {}
+            Err(error) if watches::is_unknown(error) => {
+                warn!("the API server does not know ClickUpConnections, and they are waited for: apply the CRD of this version, which `clickup-operator crd` prints");
+            }
+            Err(error) => {
                 let error = watches::watch_error(error);
                 warn!(error, "the watch of ClickUpConnections fails: it is tried again");
             }
-            Err(_) => {}
         })
         .applied_objects()
         .try_filter(move |stored| std::future::ready(!known.registry.is_echo(stored)))

@@ -16,6 +16,15 @@ pub(super) fn backoff() -> ExponentialBackoff {
     delays.with_factor(2.0).with_jitter().without_max_times().into()
 }
 
+/// Whether the API server does not know what is to be watched.
+pub(super) fn is_unknown(error: &watcher::Error) -> bool {
+    use watcher::Error::*;
+    match error {
+        InitialListFailed(error) | WatchStartFailed(error) => ApiError::from(error).code() == Some(404),
+        WatchFailed(_) | WatchError(_) | NoResourceVersion => false,
+    }
+}
+
 /// What a watch's error says, without quoting what the API server sent.
 pub(super) fn watch_error(error: &watcher::Error) -> String {
     use watcher::Error::*;

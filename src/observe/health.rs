@@ -6,7 +6,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Work that is due and was not begun for this long is a fault: a pass has a deadline of 30 s, and retries end at 60 s.
+/// Work that is due and was not begun for this long, or does not end, is a fault: a pass has a deadline of 30 s, and retries
+/// come after 60 s at most.
 const MAX_LAG: SignedDuration = SignedDuration::from_mins(3);
 
 /// The health of the process.
@@ -41,7 +42,7 @@ impl Health {
         if lag <= MAX_LAG {
             Ok(())
         } else {
-            Err(format!("work that is due was not begun for {} s", lag.as_secs()))
+            Err(format!("work that is due was not begun, or does not end, for {} s", lag.as_secs()))
         }
     }
 }

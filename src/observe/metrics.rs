@@ -9,7 +9,13 @@ use kube::runtime::reflector::Store;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::ConstGauge, histogram::Histogram, info::Info},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+        histogram::Histogram,
+        info::Info,
+    },
     registry::{Registry, Unit},
 };
 use std::{
@@ -75,6 +81,7 @@ pub struct Metrics {
     reconciles: Family<Outcome, Counter>,
     statuses: Family<Outcome, Counter>,
     events: Family<Outcome, Counter>,
+    leader: Gauge,
 }
 
 impl Default for Metrics {
@@ -89,6 +96,7 @@ impl Default for Metrics {
             reconciles: Family::default(),
             statuses: Family::default(),
             events: Family::default(),
+            leader: Gauge::default(),
             registry: RwLock::default(),
         };
         registry.register(
@@ -123,6 +131,11 @@ impl Default for Metrics {
             "Events sent, failed, or dropped because too many waited",
             metrics.events.clone(),
         );
+        registry.register(
+            "leader",
+            "Whether this process checks connections: 1 yes, 0 it stands by for another",
+            metrics.leader.clone(),
+        );
         *metrics.registry.write().unwrap_or_else(PoisonError::into_inner) = registry;
         metrics
     }
@@ -133,6 +146,11 @@ impl Metrics {
     pub fn observe(&self, store: Store<StoredConnection>) {
         let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
         registry.register_collector(Box::new(Connections(store)));
+    }
+
+    /// Says whether this process leads, or is the only one.
+    pub fn set_leader(&self, leads: bool) {
+        self.leader.set(leads.into());
     }
 
     /// Counts the end of a check.

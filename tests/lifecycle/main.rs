@@ -1,7 +1,9 @@
 //! Starts and ends of the operator, and what it meets that it cannot decode. Each test has a control plane of its own.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod cluster;
 mod crowds;
+mod leader;
 mod proxy;
 mod sharing;
 

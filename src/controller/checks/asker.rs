@@ -13,6 +13,7 @@ use crate::{
     connection::{
         Answers, CheckOutcome, CheckRequest, Judgement, TopicAnswer, TopicOf, Verdict, resolve, topics,
     },
+    controller::Term,
     observe::Metrics,
 };
 use futures::{FutureExt, StreamExt, stream};
@@ -27,6 +28,8 @@ const QUESTIONS_AT_ONCE: usize = 4;
 /// Puts the questions.
 pub(super) struct Asker {
     pub(super) clickup: Box<dyn ClickUp>,
+    /// Until when this process may ask.
+    pub(super) term: Term,
     pub(super) metrics: Arc<Metrics>,
     /// Places for requests that are under way at the same time, of all tokens together.
     pub(super) places: Semaphore,

@@ -207,6 +207,10 @@ impl Asker {
         send: impl Future<Output = Reply<T>>,
         judge: impl FnOnce(Answer<T>, Option<SignedDuration>) -> V,
     ) -> V {
+        if self.term.check().is_err() {
+            // Another process may ask by now. This one is about to end, and with it what waits here.
+            return std::future::pending().await;
+        }
         let reply = send.await;
         self.metrics.answered(call, reply.status, reply.elapsed);
         let RateLimit { reset_in, .. } = reply.rate_limit;

@@ -12,7 +12,7 @@ mod tests;
 
 pub(super) use token::Holding;
 
-use super::ConnectionRef;
+use super::{ConnectionRef, Term};
 use crate::{
     api::Duration,
     clickup::{self, TokenKey},
@@ -113,15 +113,17 @@ impl Checks {
     /// connection.
     pub(super) fn new(
         clickup: clickup::Client,
+        term: Term,
         metrics: Arc<Metrics>,
         limits: Limits,
         wake: mpsc::UnboundedSender<ConnectionRef>,
     ) -> Self {
-        Self::with(Box::new(clickup), metrics, limits, wake, Timestamp::now)
+        Self::with(Box::new(clickup), term, metrics, limits, wake, Timestamp::now)
     }
 
     fn with(
         clickup: Box<dyn ClickUp>,
+        term: Term,
         metrics: Arc<Metrics>,
         limits: Limits,
         wake: mpsc::UnboundedSender<ConnectionRef>,
@@ -131,6 +133,7 @@ impl Checks {
         Self {
             asker: Arc::new(Asker {
                 clickup,
+                term,
                 metrics,
                 places: Semaphore::new(at_once),
                 stop: CancellationToken::new(),

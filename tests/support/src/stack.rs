@@ -14,8 +14,12 @@ pub const OPERATOR: &str = "clickup-operator";
 
 const CRD_FILE: &str = "crds/clickupconnections.yaml";
 const CRD: &str = "crd/clickupconnections.clickup-operator.dev";
-const RBAC_FILES: [&str; 3] =
-    ["deploy/base/namespace.yaml", "deploy/base/serviceaccount.yaml", "deploy/base/rbac.yaml"];
+const RBAC_FILES: [&str; 4] = [
+    "deploy/base/namespace.yaml",
+    "deploy/base/serviceaccount.yaml",
+    "deploy/base/rbac.yaml",
+    "deploy/base/leader-election.yaml",
+];
 
 /// How to start a stack. [`StackOptions::new`] has what most tests need.
 #[derive(Clone, Debug)]

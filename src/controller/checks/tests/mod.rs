@@ -174,7 +174,8 @@ async fn live(
     let (wake, mut woken) = mpsc::unbounded_channel();
     let limits = Limits { at_once: 128, budget_percent: percent };
     let calls = Box::new(Calls(clickup.clone()));
-    let checks = Arc::new(Checks::with(calls, Arc::new(Metrics::default()), limits, wake, now));
+    let checks =
+        Arc::new(Checks::with(calls, Term::unlimited(), Arc::new(Metrics::default()), limits, wake, now));
     let until = second() + seconds;
     let mut bells = BTreeMap::new();
     let mut lives = FuturesUnordered::new();
