@@ -55,6 +55,15 @@ async fn a_token_that_was_replaced_in_its_file_is_used() {
         let command = [verb, "serviceaccount", ACCOUNT, "--namespace", ACCOUNT];
         parts.control_plane.run_kubectl(command).await.unwrap();
     }
+    // The API server remembers for a while that a token was good.
+    let old = parts.control_plane.client_for(&parts.kubeconfig).await.unwrap();
+    let remembered = || async {
+        match old.apiserver_version().await {
+            Err(kube::Error::Api(status)) if status.code == 401 => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    };
+    wait::until(Duration::from_secs(40), "the old token to be worth nothing", remembered).await.unwrap();
     let account = case.account().await;
     case.secret("after", &account.token.value).await;
     case.connection("after", json!({})).await;
