@@ -116,11 +116,13 @@ mutants: $(CARGO_MUTANTS) ## Break the core in each way and see whether a test n
 	CARGO_TARGET_DIR="$(abspath $(TARGET))/mutants" $(CARGO_MUTANTS) mutants --output $(TARGET) \
 	  --shard $(SHARD) --sharding round-robin $(MUTANTS_ARGS)
 
-generate: ## Rewrite crds/ from the types in src/api, and the tables in docs/ from them; `test` fails when they differ
+generate: ## Rewrite crds/ from the types in src/api, and tables, schema and ConfigMap from them; `test` fails when they differ
 	@# By way of a second file: a build that fails must not leave an empty CRD.
 	cargo run --quiet --locked -- crd > $(TARGET)/crd.yaml.new
 	mv $(TARGET)/crd.yaml.new crds/clickupconnections.yaml
 	cargo run --quiet --locked --package book -- generate
+	@# The JSON schema, and Argo CD's ConfigMap with the health check.
+	CLICKUP_OPERATOR_WRITE_GENERATED=1 cargo test --quiet --locked --test gitops generated
 
 docs: $(MDBOOK) ## The documentation as a book, in target/book/html; fails where a link leads nowhere
 	@cargo build --quiet --locked --package book

@@ -38,6 +38,8 @@ pub const PROMTOOL: GoTool = GoTool { module: &PROMETHEUS_MODULE, program: "prom
 pub const PROMETHEUS: GoTool = GoTool { module: &PROMETHEUS_MODULE, program: "prometheus" };
 /// `actionlint`, which checks workflows.
 pub const ACTIONLINT: GoTool = GoTool { module: &ACTIONLINT_MODULE, program: "actionlint" };
+/// `kstatus`, ours: what the library of that name says of objects.
+pub const KSTATUS: GoTool = GoTool { module: &KSTATUS_MODULE, program: "kstatus" };
 
 /// Builds what the cache lacks of all of them, the quick ones first.
 pub async fn build_all() -> Result<(), GoBuildError> {
@@ -80,6 +82,8 @@ static ACTIONLINT_MODULE: GoModule = module!(
         expected: "half a minute"
     }],
 );
+static KSTATUS_MODULE: GoModule =
+    module!("kstatus", [GoProgram { name: "kstatus", package: ".", expected: "a minute" }], "main.go",);
 static KUBE_SCORE_MODULE: GoModule = module!(
     "kube-score",
     [GoProgram {
@@ -109,8 +113,14 @@ static PROMETHEUS_MODULE: GoModule = module!(
 );
 
 /// All modules, in the order of their build times.
-static MODULES: [&GoModule; 5] =
-    [&KUBECONFORM_MODULE, &ACTIONLINT_MODULE, &KUBE_SCORE_MODULE, &HELM_MODULE, &PROMETHEUS_MODULE];
+static MODULES: [&GoModule; 6] = [
+    &KUBECONFORM_MODULE,
+    &ACTIONLINT_MODULE,
+    &KSTATUS_MODULE,
+    &KUBE_SCORE_MODULE,
+    &HELM_MODULE,
+    &PROMETHEUS_MODULE,
+];
 
 #[cfg(test)]
 mod tests {
@@ -134,7 +144,7 @@ mod tests {
 
     #[test]
     fn every_tool_is_a_program_of_its_module() {
-        for tool in [HELM, KUBECONFORM, KUBE_SCORE, PROMTOOL, PROMETHEUS, ACTIONLINT] {
+        for tool in [HELM, KUBECONFORM, KUBE_SCORE, PROMTOOL, PROMETHEUS, ACTIONLINT, KSTATUS] {
             assert!(tool.module.programs.iter().any(|p| p.name == tool.program), "{tool:?}");
         }
     }
