@@ -24,7 +24,7 @@ pub enum Failure {
 
 impl Failure {
     /// Finds the cause of a failed call.
-    pub(super) fn of(error: &reqwest::Error) -> Self {
+    pub(crate) fn of(error: &reqwest::Error) -> Self {
         let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |e| inner(*e));
         if let Some(tls) = causes().find_map(|e| e.downcast_ref::<TlsError>()) {
             return Self::Tls(tls_cause(tls));

@@ -6,7 +6,7 @@ use crate::{
     clickup::{self, ClientError, ClientOptions},
     connection::StatusOptions,
     controller::{self, Candidacy, ControllerOptions, LeaseOptions, Loss, Term},
-    observe::{self, Health, LogFormat, LogLevel, Metrics, ServeError, Servers},
+    observe::{self, Health, LogFormat, LogLevel, Metrics, ServeError, Servers, Traces, TracesError},
 };
 use clap::Args;
 use reqwest::Url;
@@ -100,6 +100,10 @@ pub struct RunArgs {
     /// The least severe level that is logged: error, warn, info, debug or trace
     #[arg(long, env = "CLICKUP_OPERATOR_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
     log_level: LogLevel,
+
+    /// Send a trace of each check by OTLP over HTTP; where to, and which of them, the usual OTEL_ variables say
+    #[arg(long, env = "CLICKUP_OPERATOR_OTEL")]
+    otel: bool,
 }
 
 /// Why the operator does not start, or ended.
@@ -111,6 +115,9 @@ pub enum RunError {
     /// The cluster cannot be talked to.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// A variable about traces cannot be used.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// An address cannot be listened on.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -139,6 +146,7 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         max_body: args.max_body,
         connections: usize::from(args.concurrency) * 4,
     })?;
+    let traces = if args.otel { Traces::start()? } else { Traces::default() };
     let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
     let _servers =
         Servers::start(args.metrics_addr, args.health_addr, metrics.clone(), health.clone()).await?;
@@ -146,6 +154,7 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         concurrency: args.concurrency,
         budget_percent: args.budget_percent,
         status: StatusOptions { username: args.status_username, heartbeat: args.status_heartbeat.signed() },
+        tracer: traces.tracer(),
     };
     let (stop, _signals) = stop_signal()?;
     let (candidacy, term) = if args.leader_elect {
@@ -171,10 +180,12 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
                 .map_err(|_| RunError::Randomness)
         }
     };
-    match candidacy {
+    let ended = match candidacy {
         None => controller.await,
         Some(candidacy) => lead(candidacy, controller, &health, stop).await,
-    }
+    };
+    traces.finish().await;
+    ended
 }
 
 /// Stands by until this process is elected, and then runs the controller for as long as it leads.

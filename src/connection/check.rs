@@ -82,6 +82,16 @@ impl Answers {
 }
 
 impl CheckOutcome {
+    /// What came of it in a word, for metrics and traces: what is said of the token, or the reason of no verdict.
+    pub fn label(&self) -> &'static str {
+        match (&self.verdict, self.no_verdict()) {
+            (_, Some(no)) => no.reason.into(),
+            (Verdict::Rejected, None) => "TokenRejected",
+            (Verdict::Suspect { .. }, None) => "AwaitingSecondRejection",
+            (_, None) => "TokenAccepted",
+        }
+    }
+
     /// Why the check, or a part of it, ended without a verdict.
     pub fn no_verdict(&self) -> Option<&NoVerdict> {
         match &self.verdict {

@@ -17,7 +17,7 @@ use crate::{
     api::StoredConnection,
     clickup::{self, TokenKeys},
     connection::StatusOptions,
-    observe::{Health, Metrics},
+    observe::{Health, Metrics, Tracer},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ const LAST_PASSES: Duration = Duration::from_secs(2);
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
 /// What the operator's flags say about the controller.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ControllerOptions {
     /// Passes that run at the same time.
     pub concurrency: u16,
@@ -54,6 +54,8 @@ pub struct ControllerOptions {
     pub budget_percent: u8,
     /// What the status holds.
     pub status: StatusOptions,
+    /// Begins the spans of checks.
+    pub tracer: Tracer,
 }
 
 impl ControllerOptions {
@@ -85,7 +87,7 @@ pub async fn run(
     let context = Arc::new(Context {
         client: client.clone(),
         keys: TokenKeys::generate()?,
-        checks: Checks::new(clickup, term, metrics.clone(), limits, wake.clone()),
+        checks: Checks::new(clickup, term, metrics.clone(), options.tracer, limits, wake.clone()),
         store: store.clone(),
         index: Arc::new(Mutex::new(SecretIndex::default())),
         referrers: Arc::new(Mutex::new(Referrers::default())),

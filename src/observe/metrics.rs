@@ -2,8 +2,8 @@
 
 use crate::{
     api::{ConditionStatus, ConditionType, StoredConnection},
-    clickup::{NoVerdict, NodeKind},
-    connection::{CheckOutcome, Verdict},
+    clickup::NodeKind,
+    connection::CheckOutcome,
 };
 use kube::runtime::reflector::Store;
 use prometheus_client::{
@@ -155,14 +155,7 @@ impl Metrics {
 
     /// Counts the end of a check.
     pub fn check_ended(&self, outcome: &CheckOutcome) {
-        let no_verdict = |no: &NoVerdict| no.reason.to_string();
-        let outcome = match (&outcome.verdict, outcome.no_verdict()) {
-            (_, Some(no)) => no_verdict(no),
-            (Verdict::Rejected, None) => "TokenRejected".to_owned(),
-            (Verdict::Suspect { .. }, None) => "AwaitingSecondRejection".to_owned(),
-            (_, None) => "TokenAccepted".to_owned(),
-        };
-        self.checks.get_or_create(&Outcome { outcome }).inc();
+        self.checks.get_or_create(&Outcome { outcome: outcome.label().to_owned() }).inc();
     }
 
     /// Counts an answer of ClickUp's, or that none came.

@@ -1,11 +1,13 @@
-//! How the operator is watched: metrics, health, logs.
+//! How the operator is watched: metrics, health, logs, traces.
 
 mod health;
 mod logs;
 mod metrics;
 mod server;
+mod traces;
 
 pub use health::Health;
 pub use logs::{InvalidLevel, LogFormat, LogLevel, init};
 pub use metrics::{Call, Metrics};
 pub use server::{ServeError, Servers};
+pub use traces::{CallSpan, CheckSpan, Tracer, Traces, TracesError, WaitFor, WaitSpan};

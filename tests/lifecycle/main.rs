@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod cluster;
+mod collector;
 mod crowds;
 mod leader;
 mod proxy;
 mod sharing;
+mod traces;
 
 use clickup_simulator::fault::Fault;
 use serde_json::{Value, json};

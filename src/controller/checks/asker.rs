@@ -14,7 +14,7 @@ use crate::{
         Answers, CheckOutcome, CheckRequest, Judgement, TopicAnswer, TopicOf, Verdict, resolve, topics,
     },
     controller::Term,
-    observe::Metrics,
+    observe::{CheckSpan, Metrics},
 };
 use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
@@ -59,6 +59,7 @@ impl Asker {
         namespace: &Arc<str>,
         request: CheckRequest,
         stopwatch: &Arc<Stopwatch>,
+        span: &CheckSpan,
     ) -> Option<CheckOutcome> {
         let on_behalf = OnBehalf {
             namespace: namespace.clone(),
@@ -66,6 +67,7 @@ impl Asker {
             urgency: request.urgency,
             annotated: request.annotated,
             timeout: request.timeout.signed(),
+            span: span.clone(),
         };
         let check = Check { state, request: &request, on_behalf, stopwatch };
         let (asked, verdict, retry_at) = self.verdict(&check).await.ok()?;
@@ -220,6 +222,8 @@ impl Check<'_> {
     async fn wait<T: Clone + Send + Sync + 'static>(&self, ticket: Ticket<T>) -> Result<InTime<T>, Ended> {
         // The errand is held until the end: whether anybody still holds it tells whether the flight is given up.
         let Ticket { errand, mut progress, mut flight, raised } = ticket;
+        let asker = errand.as_ref().map(|errand| &errand.on_behalf.span);
+        let _waiting = asker.map(|asker| self.on_behalf.span.wait_for_answer_to(asker));
         if let (Some(turn), Some(errand)) = (raised, &errand) {
             self.state.lock().turns.raise(turn, errand.urgency());
             gate::pump(self.state);

@@ -13,7 +13,7 @@ use crate::{
         Token, TokenVerdict, Urgency, User, Workspace, judge_node, judge_token,
     },
     connection::{Listed, Topic, TopicAnswer},
-    observe::Call,
+    observe::{Call, CheckSpan, WaitFor},
 };
 use futures::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
@@ -50,7 +50,9 @@ impl Asker {
         if errand.on_behalf.annotated {
             self.after_last_annotation(state, errand).await?;
         }
+        let span = &errand.on_behalf.span;
         if let Err(no) = state.permit() {
+            span.in_outage();
             let (asked, answer) = (state.now(), state.judge(TokenVerdict::NoVerdict(no), false));
             state.settle(asked, &answer, None);
             return Some((asked, answer));
@@ -61,9 +63,10 @@ impl Asker {
             state.lock().annotation_at = asked + BETWEEN_ANNOTATIONS;
         }
         errand.send(asked);
-        let user = self.call(state, &mut permit, Call::User, self.clickup.user(token), judge_token).await;
+        let ask = self.clickup.user(token);
+        let user = self.call(state, span, &mut permit, Call::User, ask, judge_token).await;
         let verdict = match user {
-            TokenVerdict::Valid(user) => self.ask_workspaces(state, token, user, &mut permit).await,
+            TokenVerdict::Valid(user) => self.ask_workspaces(state, span, token, user, &mut permit).await,
             TokenVerdict::Rejected => TokenVerdict::Rejected,
             TokenVerdict::NoVerdict(no) => TokenVerdict::NoVerdict(no),
         };
@@ -74,12 +77,14 @@ impl Asker {
 
     /// Annotations ask once in a while only, however many connections hold the token.
     async fn after_last_annotation(&self, state: &State, errand: &Errand) -> Option<()> {
+        let mut waiting = None;
         loop {
             let (now, free) = (state.now(), state.lock().annotation_at);
             if free <= now || errand.urgency() == Urgency::Confirmation {
                 return Some(());
             }
             errand.advance(Progress::Held);
+            waiting.get_or_insert_with(|| errand.on_behalf.span.wait(WaitFor::Annotation));
             let wait = Duration::try_from(free.duration_since(now)).unwrap_or_default();
             tokio::select! {
                 // Now and then it looks whether somebody has joined who must not wait.
@@ -92,12 +97,13 @@ impl Asker {
     async fn ask_workspaces(
         &self,
         state: &State,
+        span: &CheckSpan,
         token: &Token,
         user: User,
         permit: &mut gate::Permit,
     ) -> TokenVerdict<Arc<Identity>> {
         let ask = self.clickup.workspaces(token, &user.id);
-        match self.call(state, permit, Call::Workspaces, ask, judge_token).await {
+        match self.call(state, span, permit, Call::Workspaces, ask, judge_token).await {
             TokenVerdict::Valid(workspaces) => TokenVerdict::Valid(Arc::new(Identity { user, workspaces })),
             TokenVerdict::Rejected => TokenVerdict::Rejected,
             TokenVerdict::NoVerdict(no) => TokenVerdict::NoVerdict(no),
@@ -176,6 +182,10 @@ impl Asker {
         let wait = async {
             let permit = gate::admit(state, errand, requests, identity).await;
             errand.advance(Progress::Queued);
+            if let Ok(place) = self.places.try_acquire() {
+                return Some((permit, place));
+            }
+            let _waiting = errand.on_behalf.span.wait(WaitFor::Place);
             Some((permit, self.places.acquire().await.ok()?))
         };
         tokio::select! {
@@ -195,13 +205,14 @@ impl Asker {
     ) -> Option<NodeVerdict<T>> {
         let (mut permit, _place) = self.place(state, errand, 1, false).await?;
         errand.send(state.now());
-        Some(self.call(state, &mut permit, call, ask(), judge_node).await)
+        Some(self.call(state, &errand.on_behalf.span, &mut permit, call, ask(), judge_node).await)
     }
 
     /// Sends one request, and judges what comes back.
     async fn call<T, V: MayBeLimited>(
         &self,
         state: &State,
+        span: &CheckSpan,
         permit: &mut gate::Permit,
         call: Call,
         send: impl Future<Output = Reply<T>>,
@@ -211,10 +222,12 @@ impl Asker {
             // Another process may ask by now. This one is about to end, and with it what waits here.
             return std::future::pending().await;
         }
+        let told = span.call(call);
         let reply = send.await;
         self.metrics.answered(call, reply.status, reply.elapsed);
         let RateLimit { reset_in, .. } = reply.rate_limit;
         let verdict = judge(reply.answer, reset_in);
+        told.answered(reply.status, verdict.no_verdict().map(|no| no.reason));
         // First the 429, then who waits: nothing goes out in between.
         let verdict = match verdict.no_verdict().filter(|no| no.reason == Reason::RateLimited) {
             Some(no) => V::of(state.lock().limited(no, state.now())),

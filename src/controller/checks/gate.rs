@@ -4,7 +4,10 @@ use super::{
     question::{Errand, Progress},
     token::State,
 };
-use crate::clickup::{Next, RateLimit, TurnId, Want};
+use crate::{
+    clickup::{Next, RateLimit, TurnId, Want},
+    observe::WaitFor,
+};
 use jiff::Timestamp;
 use std::sync::{Arc, Weak};
 use tokio::sync::oneshot;
@@ -59,6 +62,7 @@ pub(super) async fn admit(state: &State, errand: &Errand, requests: u32, identit
         (turn, granted)
     };
     errand.advance(Progress::Held);
+    let _waiting = errand.on_behalf.span.wait(WaitFor::Budget);
     let mut place = Place { state, turn, requests, granted: false };
     pump(state);
     // The queue lives as long as the state, which is held here.

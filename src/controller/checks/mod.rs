@@ -17,7 +17,7 @@ use crate::{
     api::Duration,
     clickup::{self, TokenKey},
     connection::{CheckOutcome, CheckRequest, Held},
-    observe::Metrics,
+    observe::{Metrics, Tracer},
 };
 use asker::Asker;
 use calls::ClickUp;
@@ -39,6 +39,7 @@ pub(super) struct Checks {
     asker: Arc<Asker>,
     tokens: Arc<Tokens>,
     tracker: TaskTracker,
+    tracer: Tracer,
     wake: mpsc::UnboundedSender<ConnectionRef>,
 }
 
@@ -115,16 +116,18 @@ impl Checks {
         clickup: clickup::Client,
         term: Term,
         metrics: Arc<Metrics>,
+        tracer: Tracer,
         limits: Limits,
         wake: mpsc::UnboundedSender<ConnectionRef>,
     ) -> Self {
-        Self::with(Box::new(clickup), term, metrics, limits, wake, Timestamp::now)
+        Self::with(Box::new(clickup), term, metrics, tracer, limits, wake, Timestamp::now)
     }
 
     fn with(
         clickup: Box<dyn ClickUp>,
         term: Term,
         metrics: Arc<Metrics>,
+        tracer: Tracer,
         limits: Limits,
         wake: mpsc::UnboundedSender<ConnectionRef>,
         now: fn() -> Timestamp,
@@ -140,6 +143,7 @@ impl Checks {
             }),
             tokens: Tokens::new(budget_percent, wake.clone(), now),
             tracker: TaskTracker::new(),
+            tracer,
             wake,
         }
     }
@@ -168,14 +172,19 @@ impl Checks {
         let (asker, wake, state) = (self.asker.clone(), self.wake.clone(), holding.state.clone());
         let stopwatch = Arc::new(Stopwatch::default());
         let (times, tracker) = (stopwatch.clone(), self.tracker.clone());
+        let namespace: Arc<str> = connection.namespace.as_deref().unwrap_or_default().into();
+        let span = self.tracer.check(&namespace, &connection.name, request.urgency);
         let task = self.tracker.spawn(async move {
-            let namespace: Arc<str> = connection.namespace.as_deref().unwrap_or_default().into();
             // Told also when the task dies; declared first, it is told last.
             let _told = TellOnDrop { connection: Some(connection), wake };
             // Moved in: a receiver that finds the sender gone knows that no outcome comes.
             let sender = sender;
-            let Some(outcome) = asker.check(&state, &namespace, request, &times).await else { return };
+            let Some(outcome) = asker.check(&state, &namespace, request, &times, &span).await else {
+                span.end("GivenUp");
+                return;
+            };
             asker.metrics.check_ended(&outcome);
+            span.end(outcome.label());
             let _ = sender.send((outcome, tracker.token()));
         });
         RunningCheck { outcome, stopwatch, pending: None, _task: AbortOnDropHandle::new(task) }

@@ -1,6 +1,9 @@
 //! Single flight: whoever asks while a question is under way waits for its answer; a recent answer serves too.
 
-use crate::clickup::{TurnId, Urgency};
+use crate::{
+    clickup::{TurnId, Urgency},
+    observe::CheckSpan,
+};
 use futures::{
     FutureExt,
     future::{BoxFuture, Shared, WeakShared},
@@ -30,6 +33,8 @@ pub(super) struct OnBehalf {
     pub(super) annotated: bool,
     /// For how long its calls are waited for.
     pub(super) timeout: SignedDuration,
+    /// Where calls and waits are told, whoever waits for the answer.
+    pub(super) span: CheckSpan,
 }
 
 /// A question on its way: what its flight and those who wait for it share.
@@ -266,6 +271,7 @@ mod tests {
             urgency,
             annotated: false,
             timeout: SignedDuration::from_secs(30),
+            span: CheckSpan::default(),
         }
     }
 

@@ -38,6 +38,7 @@ fn looking_at_a_flight_that_is_given_up_locks_nobody_out() {
                 urgency: Urgency::Asked,
                 annotated: false,
                 timeout: SignedDuration::from_secs(30),
+                span: Default::default(),
             };
             let ticket = state.lock().identity.join(
                 now,

@@ -7,6 +7,7 @@ mod locks;
 mod outages;
 mod simulated;
 mod together;
+mod traces;
 
 use super::{calls::ClickUp, *};
 use crate::{
@@ -171,11 +172,21 @@ async fn live(
     seconds: i64,
     connections: Vec<Connection>,
 ) -> Vec<Story> {
+    live_traced(Tracer::default(), clickup, percent, seconds, connections).await
+}
+
+async fn live_traced(
+    tracer: Tracer,
+    clickup: &Arc<Simulated>,
+    percent: u8,
+    seconds: i64,
+    connections: Vec<Connection>,
+) -> Vec<Story> {
     let (wake, mut woken) = mpsc::unbounded_channel();
     let limits = Limits { at_once: 128, budget_percent: percent };
     let calls = Box::new(Calls(clickup.clone()));
-    let checks =
-        Arc::new(Checks::with(calls, Term::unlimited(), Arc::new(Metrics::default()), limits, wake, now));
+    let metrics = Arc::new(Metrics::default());
+    let checks = Arc::new(Checks::with(calls, Term::unlimited(), metrics, tracer, limits, wake, now));
     let until = second() + seconds;
     let mut bells = BTreeMap::new();
     let mut lives = FuturesUnordered::new();
