@@ -5,10 +5,13 @@ use crate::{
     api::{Duration, InvalidDuration},
     clickup::{self, ClientError, ClientOptions},
     connection::StatusOptions,
-    controller::{self, Candidacy, ControllerOptions, LeaseOptions, Loss, Term},
+    controller::{
+        self, Candidacy, ControllerOptions, LabelSelector, LeaseOptions, Loss, NamespaceName, SecretAccess,
+        Term,
+    },
     observe::{self, Health, LogFormat, LogLevel, Metrics, ServeError, Servers, Traces, TracesError},
 };
-use clap::Args;
+use clap::{Args, ValueEnum};
 use reqwest::Url;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,6 +45,27 @@ pub struct RunArgs {
     /// Bytes after which an answer of ClickUp's is given up
     #[arg(long, env = "CLICKUP_OPERATOR_MAX_BODY", default_value_t = 64 * 1024 * 1024, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1024..))]
     max_body: u64,
+
+    /// Namespaces to watch, separated by commas, by Roles there; left out, all of the cluster
+    #[arg(
+        long,
+        env = "CLICKUP_OPERATOR_WATCH_NAMESPACES",
+        value_delimiter = ',',
+        value_name = "NAMESPACE,..."
+    )]
+    watch_namespaces: Vec<NamespaceName>,
+
+    /// Labels of the connections that this process takes care of, such as shard=a; left out, all
+    #[arg(long, env = "CLICKUP_OPERATOR_WATCH_LABEL_SELECTOR", value_name = "SELECTOR")]
+    watch_label_selector: Option<LabelSelector>,
+
+    /// How edits of Secrets are noticed
+    #[arg(long, env = "CLICKUP_OPERATOR_SECRET_ACCESS", default_value = "watch", value_enum)]
+    secret_access: SecretAccessMode,
+
+    /// With --secret-access=get, how often the metadata of each Secret is read, from 1s to 24h
+    #[arg(long, env = "CLICKUP_OPERATOR_SECRET_POLL_INTERVAL", default_value = "1m", value_name = "DURATION", value_parser = poll_interval)]
+    secret_poll_interval: Duration,
 
     /// Connections that are worked on at the same time; four times as many requests may wait for ClickUp
     #[arg(long, env = "CLICKUP_OPERATOR_CONCURRENCY", default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -106,6 +130,21 @@ pub struct RunArgs {
     otel: bool,
 }
 
+/// How edits of Secrets are noticed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SecretAccessMode {
+    /// By a watch of their metadata, at once
+    Watch,
+    /// By polls of those that connections refer to, with no right but to get them
+    Get,
+}
+
+fn poll_interval(text: &str) -> Result<Duration, String> {
+    let interval: Duration = text.parse().map_err(|e: InvalidDuration| e.to_string())?;
+    let range = Duration::from_secs(1)..=Duration::from_mins(24 * 60);
+    if range.contains(&interval) { Ok(interval) } else { Err("write a duration from 1s to 24h".to_owned()) }
+}
+
 /// Why the operator does not start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -151,6 +190,12 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let _servers =
         Servers::start(args.metrics_addr, args.health_addr, metrics.clone(), health.clone()).await?;
     let options = ControllerOptions {
+        namespaces: args.watch_namespaces,
+        selector: args.watch_label_selector,
+        secrets: match args.secret_access {
+            SecretAccessMode::Watch => SecretAccess::Watch,
+            SecretAccessMode::Get => SecretAccess::Get { every: args.secret_poll_interval.into() },
+        },
         concurrency: args.concurrency,
         budget_percent: args.budget_percent,
         status: StatusOptions { username: args.status_username, heartbeat: args.status_heartbeat.signed() },
@@ -163,14 +208,14 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
             namespace: args.leader_election_namespace,
             duration: args.leader_election_lease_duration,
         };
-        let client = cluster::client(Term::unlimited()).await?;
+        let client = cluster::client(Term::unlimited(), 1).await?;
         let candidacy = Candidacy::stand(client, lease).map_err(|_| RunError::Randomness)?;
         let term = candidacy.term();
         (Some(candidacy), term)
     } else {
         (None, Term::unlimited())
     };
-    let client = cluster::client(term.clone()).await?;
+    let client = cluster::client(term.clone(), options.watches()).await?;
     let controller = {
         let (metrics, health, stop) = (metrics.clone(), health.clone(), stop.clone());
         async move {

@@ -79,7 +79,7 @@ impl TokenProblem {
     }
 
     /// Whether the Secret could not be read, which says nothing about what is in it.
-    pub(super) fn is_denied(&self) -> bool {
+    pub fn is_denied(&self) -> bool {
         self.reason == Reason::SecretAccessDenied
     }
 }

@@ -22,6 +22,9 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The reason of the Event that tells an owner of references that were refused; see docs/sharing.md.
 const SHARING_REFUSED: &str = "SharingRefused";
 
+/// The reason of the Event that tells an owner of a selector that selects nobody; see docs/tenancy.md.
+const SELECTOR_IGNORED: &str = "SelectorIgnored";
+
 /// Tells of transitions: one line in the log and one Event each.
 #[derive(Clone)]
 pub(super) struct Transitions {
@@ -80,14 +83,15 @@ impl Transitions {
         let note = format!(
             "connections in namespaces that this one is not shared with refer to it, among them {list}: allow them in spec.sharing, or have the references removed"
         );
-        let event = Event {
-            type_: EventType::Warning,
-            reason: SHARING_REFUSED.to_owned(),
-            note: Some(note),
-            action: "Share".to_owned(),
-            secondary: None,
-        };
-        self.send(event, owner);
+        self.send(about_sharing(SHARING_REFUSED, note), owner);
+    }
+
+    /// Tells an owner that labels of namespaces cannot be seen.
+    pub(super) fn selector_ignored(&self, owner: &StoredConnection) {
+        let (namespace, name) = (&owner.metadata.namespace, &owner.metadata.name);
+        info!(namespace, name, "namespaceSelector selects none where single namespaces are watched");
+        let note = "the operator watches single namespaces and does not see their labels, so spec.sharing.namespaceSelector selects none: list the namespaces in spec.sharing.namespaces";
+        self.send(about_sharing(SELECTOR_IGNORED, note.to_owned()), owner);
     }
 
     fn send(&self, event: Event, about: &StoredConnection) {
@@ -113,6 +117,16 @@ fn log(stored: &StoredConnection, before: Option<&Condition>, now: &Condition, w
 /// That a first check is under way, and that it succeeds, is no news: the status says it.
 fn is_news(first: bool, now: &Condition) -> bool {
     now.reason != Reason::Checking && !(first && now.status == ConditionStatus::True)
+}
+
+fn about_sharing(reason: &str, note: String) -> Event {
+    Event {
+        type_: EventType::Warning,
+        reason: reason.to_owned(),
+        note: Some(note),
+        action: "Share".to_owned(),
+        secondary: None,
+    }
 }
 
 fn event(ready: &Condition) -> Event {

@@ -80,16 +80,38 @@ impl SecretIndex {
         }
     }
 
+    /// Takes in what a read found, unless somebody has seen something else since it began, when this was seen last; and
+    /// tells whom that concerns.
+    pub fn learned(&mut self, secret: &Place, before: Option<&Seen>, found: Seen) -> Vec<ConnectionRef> {
+        if self.seen_of(secret) == before { self.saw(secret, found) } else { Vec::new() }
+    }
+
     /// The Secrets that connections refer to now. Of these, those that a list begun now does not have are gone.
     pub fn referred_to(&self) -> HashSet<Place> {
         self.secrets.keys().cloned().collect()
+    }
+
+    /// Those of them that are picked, and what was seen last of each.
+    pub fn picked(&self, pick: impl Fn(&Place) -> bool) -> Vec<(Place, Option<Seen>)> {
+        let picked = self.secrets.iter().filter(|(place, _)| pick(place));
+        picked.map(|(place, referrers)| (place.clone(), referrers.seen.clone())).collect()
+    }
+
+    /// Whether any connection refers to a Secret.
+    pub fn is_referred_to(&self, secret: &Place) -> bool {
+        self.secrets.contains_key(secret)
+    }
+
+    /// What was seen last of a Secret.
+    pub fn seen_of(&self, secret: &Place) -> Option<&Seen> {
+        self.secrets.get(secret)?.seen.as_ref()
     }
 
     /// What was seen last of the Secret that a connection refers to.
     pub fn seen(&self, connection: &ConnectionRef) -> Option<&Seen> {
         let place = Place::of(connection);
         let secret = self.connections.get(&place)?;
-        self.secrets.get(&Place::new(place.namespace(), secret))?.seen.as_ref()
+        self.seen_of(&Place::new(place.namespace(), secret))
     }
 }
 
@@ -116,6 +138,13 @@ mod tests {
         assert_eq!(index.saw(&secret("s"), v("1")), []);
         assert_eq!(index.saw(&secret("unrelated"), v("1")), []);
         assert_eq!(index.seen(&connection("a")), Some(&v("1")));
+
+        // What a read found counts unless it was overtaken.
+        let both = [connection("a"), connection("b")];
+        assert_eq!(index.learned(&secret("s"), Some(&v("0")), v("2")), []);
+        assert_eq!(index.learned(&secret("s"), Some(&v("1")), v("2")), both);
+        assert_eq!(index.learned(&secret("s"), Some(&v("2")), v("2")), []);
+        assert_eq!(index.picked(|place| place.name() == "s"), [(secret("s"), Some(v("2")))]);
 
         index.refer(&connection("a"), "t");
         assert_eq!(index.saw(&secret("s"), Seen::Gone), [connection("b")]);

@@ -1,24 +1,31 @@
 //! The shell: watches, reads, writes. It decides nothing; `connection` does.
 
 mod checks;
+mod connections;
 mod error;
 mod events;
 mod index;
 mod lease;
 mod namespaces;
+mod polls;
 mod reconcile;
 mod referrers;
 mod refusals;
 mod registry;
 mod run;
+mod scope;
 mod secrets;
+mod selector;
 mod status_writer;
+mod union;
 mod watches;
 
 pub use error::{ApiError, ErrorClass, ReconcileError};
 pub use index::{SecretIndex, Seen};
 pub use lease::{Candidacy, LeaseOptions, Loss, Term, TermOver, WriteGuard};
-pub use run::{ControllerOptions, run};
+pub use run::{ControllerOptions, SecretAccess, run};
+pub use scope::{InvalidNamespace, NamespaceName};
+pub use selector::{InvalidSelector, LabelSelector};
 
 use crate::api::StoredConnection;
 use kube::{api::ObjectMeta, runtime::reflector::ObjectRef};

@@ -2,8 +2,8 @@
 //! namespaces.
 
 use super::{
-    ApiError, lock,
-    watches::{self, watch_error},
+    lock,
+    watches::{self, is_forbidden, watch_error},
 };
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::Namespace;
@@ -128,17 +128,6 @@ impl Namespaces {
                 }
             }
         }
-    }
-}
-
-fn is_forbidden(error: &watcher::Error) -> bool {
-    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
-    match error {
-        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => {
-            ApiError::from(error).code() == Some(403)
-        }
-        WatchError(status) => status.code == 403,
-        watcher::Error::NoResourceVersion => false,
     }
 }
 

@@ -2,7 +2,7 @@
 //! status if it differs. ClickUp is not waited for: the end of a check begins a pass of its own.
 
 use super::{
-    ConnectionRef, ReconcileError,
+    ConnectionRef, Place, ReconcileError,
     checks::{Checks, Lost, RunningCheck},
     connection_ref,
     events::Transitions,
@@ -12,12 +12,13 @@ use super::{
     referrers::Referrers,
     refusals::Refusals,
     registry::{Entry, Memory, Registry, Written},
+    scope::Scope,
     secrets, status_writer,
 };
 use crate::{
     api::{ClickUpConnectionSpec, ClickUpConnectionStatus, StoredConnection},
     clickup::TokenKeys,
-    connection::{StatusOptions, Step, TokenSource, shares, uses_selector},
+    connection::{StatusOptions, Step, TokenReading, TokenSource, shares, uses_selector},
     observe::Metrics,
 };
 use jiff::Timestamp;
@@ -60,9 +61,13 @@ pub(super) struct Context {
     pub(super) draining: AtomicBool,
     /// Asks for a pass.
     pub(super) wake: mpsc::UnboundedSender<ConnectionRef>,
-    /// Whether the watch has shown every connection once. (A store's own `wait_until_ready` wakes one waiter only, and the
+    /// Whether Secrets are polled: nothing tells of their edits between two polls.
+    pub(super) polls: bool,
+    /// Where every connection has been shown once. (A store's own `wait_until_ready` wakes one waiter only, and the
     /// controller is one.)
-    pub(super) listed: watch::Sender<bool>,
+    pub(super) listed: watch::Sender<HashSet<Scope>>,
+    /// Where something is still to be shown before the process is ready.
+    pub(super) unsettled: watch::Sender<HashSet<Scope>>,
 }
 
 /// A failed pass, and how many failed before it.
@@ -260,37 +265,63 @@ async fn observe(
         Ok(None) => {}
         Err(Lost) => session.check_lost(Timestamp::now()),
     }
+    // What a watch shows is as good as read; between two polls a Secret may have changed.
+    let mut fresh = !context.polls;
     loop {
-        match session.step(spec, status, Timestamp::now()) {
+        let anew = match session.step(spec, status, Timestamp::now()) {
             Step::Settle => break,
             _ if context.draining.load(Ordering::Relaxed) => break,
-            Step::ReadToken { anew } => {
-                let Some(source) = session.token_source() else { break };
-                let seen = seen.flatten().filter(|_| !anew);
-                let reading = secrets::read_token(&context.client, &context.keys, source, seen).await;
-                session.token_read(reading.map_err(ReconcileError::ReadSecret)?, status, Timestamp::now());
-                let Some((key, good_before)) = session.holds(status) else {
-                    *token = None;
-                    continue;
-                };
-                if token.as_ref().is_none_or(|held| held.key() != key) {
-                    let uid = stored.metadata.uid.as_deref().unwrap_or_default();
-                    let interval = session.interval().unwrap_or(spec.interval);
-                    let holding = context.checks.hold(key, uid, &connection, interval, good_before);
-                    // What others know of the token decides when it is due.
-                    session.follow(holding.common(), Timestamp::now());
-                    *token = Some(holding);
-                }
-            }
+            Step::ReadToken { anew } => anew,
+            Step::Check(_) if !fresh => false,
             Step::Check(request) => {
                 let Some(holding) = token.as_ref() else { break };
                 session.check_began(&request, Timestamp::now());
                 *check = Some(context.checks.begin(connection, holding, *request));
                 break;
             }
+        };
+        fresh = true;
+        let Some(source) = session.token_source() else { break };
+        let reading = read_token(&connection, source, seen.flatten().filter(|_| !anew), context).await?;
+        session.token_read(reading, status, Timestamp::now());
+        let Some((key, good_before)) = session.holds(status) else {
+            *token = None;
+            continue;
+        };
+        if token.as_ref().is_none_or(|held| held.key() != key) {
+            let uid = stored.metadata.uid.as_deref().unwrap_or_default();
+            let interval = session.interval().unwrap_or(spec.interval);
+            let holding = context.checks.hold(key, uid, &connection, interval, good_before);
+            // What others know of the token decides when it is due.
+            session.follow(holding.common(), Timestamp::now());
+            *token = Some(holding);
         }
     }
     Ok(())
+}
+
+/// Reads the token. Where Secrets are polled, what was found is as good as a poll to all who use this one.
+async fn read_token(
+    connection: &ConnectionRef,
+    source: &TokenSource,
+    seen: Option<&str>,
+    context: &Context,
+) -> Result<TokenReading, ReconcileError> {
+    let place = Place::new(&source.namespace, &source.secret.name);
+    let before = lock(&context.index).seen_of(&place).cloned();
+    let reading = secrets::read_token(&context.client, &context.keys, source, seen).await;
+    let reading = reading.map_err(ReconcileError::ReadSecret)?;
+    let found = match &reading {
+        TokenReading::Found { version, .. } | TokenReading::Unavailable { version: Some(version), .. } => {
+            Some(Seen::Version(version.as_str().into()))
+        }
+        TokenReading::Unavailable { problem, .. } => (!problem.is_denied()).then_some(Seen::Gone),
+    };
+    if let Some(found) = found.filter(|_| context.polls) {
+        let concerned = lock(&context.index).learned(&place, before.as_ref(), found);
+        concerned.iter().for_each(|who| context.secret_changed(who, who != connection));
+    }
+    Ok(reading)
 }
 
 /// Writes the status if it differs from what is there, and returns what is there then.
@@ -352,7 +383,8 @@ pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>) {
             let is_there = |connection: &ConnectionRef| store.get(connection).is_some();
             lock(&context.index).retain(is_there);
             context.namespaces.want(lock(&context.referrers).retain(is_there));
-            if context.listed.send_replace(true) {
+            // With several watches there is one such event, at the begin: then each tells what has changed.
+            if !context.listed.borrow().is_empty() {
                 info!("the watch of ClickUpConnections has shown them all again");
                 // A pass that ran during the list saw what was there before it.
                 context.wake_all(store.state().iter().map(|stored| connection_ref(&stored.metadata)));
@@ -366,8 +398,11 @@ fn refers(context: &Context, stored: &StoredConnection) {
     let connection = connection_ref(&stored.metadata);
     let spec = stored.spec.as_ref().ok();
     match spec.and_then(|spec| spec.token_secret_ref.as_ref()) {
-        Some(secret) => lock(&context.index).refer(&connection, &secret.name),
-        None => lock(&context.index).forget(&connection),
+        // Of what is suspended, nothing is asked.
+        Some(secret) if !(context.polls && spec.is_some_and(|spec| spec.suspend)) => {
+            lock(&context.index).refer(&connection, &secret.name);
+        }
+        _ => lock(&context.index).forget(&connection),
     }
     let owner = spec.and_then(|spec| spec.connection_ref.as_ref());
     let mut referrers = lock(&context.referrers);
@@ -378,6 +413,27 @@ fn refers(context: &Context, stored: &StoredConnection) {
 }
 
 impl Context {
+    /// A Secret that this connection refers to has changed: for who uses its token too.
+    pub(super) fn secret_changed(&self, connection: &ConnectionRef, itself: bool) {
+        self.wake_all(lock(&self.referrers).of(connection).cloned());
+        self.wake_all(itself.then(|| connection.clone()));
+    }
+
+    /// All connections of this scope have been shown. Where Secrets are polled, nothing else is waited for.
+    pub(super) fn listed(&self, scope: Scope) {
+        if self.polls {
+            self.settled(&scope);
+        }
+        self.listed.send_modify(|listed| {
+            listed.insert(scope);
+        });
+    }
+
+    /// This scope is no reason any more not to be ready.
+    pub(super) fn settled(&self, scope: &Scope) {
+        self.unsettled.send_if_modified(|unsettled| unsettled.remove(scope));
+    }
+
     /// Asks for a pass over each of these.
     pub(super) fn wake_all(&self, connections: impl IntoIterator<Item = ConnectionRef>) {
         for connection in connections {

@@ -2,30 +2,33 @@
 
 use super::{
     checks::{Checks, Limits},
-    events,
+    connections, events,
     index::SecretIndex,
     lease::Term,
     lock,
     namespaces::{Changed, Namespaces},
+    polls,
     reconcile::{self, Context},
     referrers::Referrers,
     refusals::Refusals,
     registry::Registry,
-    secrets, watches,
+    scope::{NamespaceName, Scope},
+    secrets,
+    selector::LabelSelector,
 };
 use crate::{
-    api::StoredConnection,
     clickup::{self, TokenKeys},
     connection::StatusOptions,
     observe::{Health, Metrics, Tracer},
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, future::join_all, stream};
 use jiff::Timestamp;
 use kube::{
-    Api, Client,
-    runtime::{Controller, WatchStreamExt, controller, reflector, watcher},
+    Client,
+    runtime::{Controller, controller, reflector},
 };
 use std::{
+    collections::HashSet,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -48,6 +51,12 @@ const LAST_EVENTS: Duration = Duration::from_secs(1);
 /// What the operator's flags say about the controller.
 #[derive(Clone, Debug)]
 pub struct ControllerOptions {
+    /// Where connections are looked for; empty, everywhere.
+    pub namespaces: Vec<NamespaceName>,
+    /// Which of them are this process's.
+    pub selector: Option<LabelSelector>,
+    /// How edits of Secrets are noticed.
+    pub secrets: SecretAccess,
     /// Passes that run at the same time.
     pub concurrency: u16,
     /// Percent of a token's limit that routine checks may use.
@@ -58,7 +67,25 @@ pub struct ControllerOptions {
     pub tracer: Tracer,
 }
 
+/// How edits of Secrets are noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretAccess {
+    /// By a watch of their metadata, at once.
+    Watch,
+    /// By reading the metadata of those that connections refer to, each once in this time.
+    Get {
+        /// The time.
+        every: Duration,
+    },
+}
+
 impl ControllerOptions {
+    /// Watches that are open at the same time.
+    pub fn watches(&self) -> usize {
+        // Connections and Secrets, and once for all the Namespaces.
+        2 * self.namespaces.len().max(1) + 1
+    }
+
     /// Requests to ClickUp at the same time: who sends one mostly waits, so there are more of them than passes.
     pub fn requests(&self) -> usize {
         usize::from(self.concurrency) * 4
@@ -83,6 +110,7 @@ pub async fn run(
     let (wake, woken) = mpsc::unbounded_channel();
     let (transitions, events) = events::start(client.clone(), metrics.clone());
     let (store, writer) = reflector::store();
+    let scopes = Scope::of(&options.namespaces);
     let limits = Limits { at_once: options.requests(), budget_percent: options.budget_percent };
     let context = Arc::new(Context {
         client: client.clone(),
@@ -99,29 +127,16 @@ pub async fn run(
         status: options.status,
         draining: AtomicBool::new(false),
         wake: wake.clone(),
-        listed: watch::Sender::new(false),
+        polls: options.secrets != SecretAccess::Watch,
+        listed: watch::Sender::default(),
+        unsettled: watch::Sender::new(scopes.iter().cloned().collect()),
     });
 
     metrics.observe(store.clone());
-    let connections = connections(&client, context.clone(), writer);
-
-    let (synced, mut secrets_synced) = watch::channel(false);
-    let secrets = AbortOnDropHandle::new(tokio::spawn({
-        let (index, mut listed) = (context.index.clone(), context.listed.subscribe());
-        let (client, wake, referrers) = (client.clone(), wake.clone(), context.referrers.clone());
-        async move {
-            // First who refers to what, then the Secrets: events of others need not be kept.
-            if listed.wait_for(|listed| *listed).await.is_ok() {
-                let changed = |connection| {
-                    let referrers = lock(&referrers);
-                    // Nobody listens only when the process is about to end.
-                    referrers.of(&connection).for_each(|referrer| drop(wake.send(referrer.clone())));
-                    drop(wake.send(connection));
-                };
-                secrets::watch_versions(client, index, changed, synced).await;
-            }
-        }
-    }));
+    let connections =
+        connections::follow(&client, &scopes, options.selector.as_ref(), context.clone(), writer);
+    let secrets = follow_secrets(client.clone(), scopes, options.secrets, context.clone());
+    let secrets = AbortOnDropHandle::new(tokio::spawn(secrets));
     let namespaces = AbortOnDropHandle::new(tokio::spawn({
         let (namespaces, referrers) = (context.namespaces.clone(), context.referrers.clone());
         async move {
@@ -138,8 +153,9 @@ pub async fn run(
     }));
     let ready = AbortOnDropHandle::new(tokio::spawn({
         let health = health.clone();
+        let mut unsettled = context.unsettled.subscribe();
         async move {
-            if secrets_synced.wait_for(|synced| *synced).await.is_ok() {
+            if unsettled.wait_for(HashSet::is_empty).await.is_ok() {
                 health.set_ready(true);
                 info!("watching ClickUpConnections and Secrets");
             }
@@ -178,34 +194,23 @@ pub async fn run(
     Ok(())
 }
 
-/// The watch of connections, which fills the store and the index on its way to the controller.
-fn connections(
-    client: &Client,
-    context: Arc<Context>,
-    writer: reflector::store::Writer<StoredConnection>,
-) -> impl futures::Stream<Item = Result<StoredConnection, watcher::Error>> + Send + 'static {
-    let api: Api<StoredConnection> = Api::all(client.clone());
-    let known = context.clone();
-    let mut failing = false;
-    watcher(api, watcher::Config::default().streaming_lists())
-        .backoff(watches::backoff())
-        .reflect(writer)
-        .inspect(move |event| match event {
-            Ok(event) => {
-                failing = false;
-                reconcile::take_in(&context, event);
-            }
-            Err(_) if std::mem::replace(&mut failing, true) => {}
-            Err(error) if watches::is_unknown(error) => {
-                warn!("the API server does not know ClickUpConnections, and they are waited for: apply the CRD of this version, which `clickup-operator crd` prints");
-            }
-            Err(error) => {
-                let error = watches::watch_error(error);
-                warn!(error, "the watch of ClickUpConnections fails: it is tried again");
-            }
-        })
-        .applied_objects()
-        .try_filter(move |stored| std::future::ready(!known.registry.is_echo(stored)))
+/// Follows the Secrets in the way that is asked for. In each scope first who refers to what is known, then the Secrets:
+/// events of others need not be kept.
+async fn follow_secrets(client: Client, scopes: Vec<Scope>, access: SecretAccess, context: Arc<Context>) {
+    let changed = |connection: &super::ConnectionRef| context.secret_changed(connection, true);
+    match access {
+        SecretAccess::Get { every } => polls::follow(client, &context.index, every, changed).await,
+        SecretAccess::Watch => {
+            let watches = scopes.iter().map(async |scope| {
+                let mut listed = context.listed.subscribe();
+                if listed.wait_for(|listed| listed.contains(scope)).await.is_ok() {
+                    let settled = || context.settled(scope);
+                    secrets::watch_versions(client.clone(), scope, &context.index, changed, settled).await;
+                }
+            });
+            join_all(watches).await;
+        }
+    }
 }
 
 /// Once the end is asked for, begins nothing new, and lets checks end and be written.

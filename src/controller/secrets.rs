@@ -3,7 +3,9 @@
 use super::{
     ApiError, ConnectionRef, Place,
     index::{SecretIndex, Seen},
-    lock, watches,
+    lock,
+    scope::Scope,
+    watches::{self, Trouble},
 };
 use crate::{
     api::TOKEN_TYPE_LABEL,
@@ -25,11 +27,10 @@ use std::{
     time::Duration,
 };
 use tokio::time::timeout;
-use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 /// How long one read of a Secret may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads the token of a connection. `seen` is the version that the watch saw last: at least that one is read, which the
 /// API server may then answer from its cache.
@@ -96,56 +97,54 @@ impl TokenSecret {
     }
 }
 
-/// Follows the versions of the Secrets that connections refer to, and tells `changed` whom an event concerns. Never ends;
-/// a watch that the API server refuses is tried again and stops nothing else.
+/// Follows the versions of the Secrets in a scope that connections refer to. Tells `changed` whom an event concerns, and
+/// `settled` when all are known, or when it is clear that they may not be. Never ends; a watch that the API server refuses is
+/// tried again and stops nothing else.
 pub(super) async fn watch_versions(
     client: Client,
-    index: Arc<Mutex<SecretIndex>>,
-    changed: impl Fn(ConnectionRef),
-    synced: tokio::sync::watch::Sender<bool>,
+    scope: &Scope,
+    index: &Mutex<SecretIndex>,
+    changed: impl Fn(&ConnectionRef),
+    settled: impl Fn(),
 ) {
-    let api: Api<PartialObjectMeta<Secret>> = Api::all(client);
+    let api: Api<PartialObjectMeta<Secret>> = scope.api(client);
     // A streamed list arrives one by one: ten thousand Secrets are never held at once.
     let events = watcher(api, watcher::Config::default().streaming_lists()).backoff(watches::backoff());
     pin_mut!(events);
     let mut missing = HashSet::new();
-    let mut failing = false;
+    let mut trouble = Trouble::new(scope, "Secrets", "edits of Secrets are noticed late");
     while let Some(event) = events.next().await {
+        trouble.note(&event);
         let concerned = match event {
             Ok(watcher::Event::Init) => {
-                missing = lock(&index).referred_to();
+                missing = lock(index).referred_to();
+                missing.retain(|place| scope.covers(place.namespace()));
                 Vec::new()
             }
             Ok(watcher::Event::InitApply(secret) | watcher::Event::Apply(secret)) => match place(&secret) {
                 Some((place, version)) => {
                     missing.remove(&place);
-                    lock(&index).saw(&place, Seen::Version(version.into()))
+                    lock(index).saw(&place, Seen::Version(version.into()))
                 }
                 None => Vec::new(),
             },
             Ok(watcher::Event::InitDone) => {
-                synced.send_replace(true);
-                if std::mem::take(&mut failing) {
-                    info!("the watch of Secrets works again");
-                }
-                let mut index = lock(&index);
+                settled();
+                let mut index = lock(index);
                 std::mem::take(&mut missing).iter().flat_map(|place| index.saw(place, Seen::Gone)).collect()
             }
             Ok(watcher::Event::Delete(secret)) => match place(&secret) {
-                Some((place, _)) => lock(&index).saw(&place, Seen::Gone),
+                Some((place, _)) => lock(index).saw(&place, Seen::Gone),
                 None => Vec::new(),
             },
             Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
-                    warn!(
-                        error = watches::watch_error(&error),
-                        "the watch of Secrets fails, edits of Secrets are noticed late: it is tried again"
-                    );
+                if scope.namespace().is_some() && watches::is_forbidden(&error) {
+                    settled();
                 }
                 Vec::new()
             }
         };
-        concerned.into_iter().for_each(&changed);
+        concerned.iter().for_each(&changed);
     }
 }
 
