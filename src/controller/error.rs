@@ -20,7 +20,7 @@ pub enum ReconcileError {
 }
 
 /// A stable word for metrics and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum ErrorClass {
     /// See [`ReconcileError::ReadSecret`].

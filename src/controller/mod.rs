@@ -7,6 +7,7 @@ mod events;
 mod index;
 mod lease;
 mod namespaces;
+mod observed;
 mod polls;
 mod reconcile;
 mod referrers;

@@ -9,6 +9,7 @@ use super::{
     index::{SecretIndex, Seen},
     lock,
     namespaces::Namespaces,
+    observed,
     referrers::Referrers,
     refusals::Refusals,
     registry::{Entry, Memory, Registry, Written},
@@ -42,6 +43,9 @@ use tracing::{info, warn};
 
 /// The deadline of a pass: a read and two writes, each under its own.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How a pass that did not fail is counted.
+pub(super) const OK: &str = "ok";
 
 /// What every pass uses.
 pub(super) struct Context {
@@ -91,10 +95,11 @@ pub(super) async fn reconcile(
     let passed = timeout(DEADLINE, pass(&stored, &mut memory, &context)).await;
     let passed = passed.unwrap_or(Err(ReconcileError::Deadline(DEADLINE)));
     context.registry.passed(&entry, Timestamp::now());
+    entry.tell(observed::gauges(&stored, &memory));
     match passed {
         Ok(wake) => {
             memory.failures = 0;
-            context.metrics.reconciled("ok");
+            context.metrics.reconciled(OK);
             entry.due(wake);
             let draining = context.draining.load(Ordering::Relaxed);
             Ok(action(wake.filter(|_| !draining)))
@@ -236,7 +241,7 @@ async fn observe(
     memory: &mut Memory,
     context: &Context,
 ) -> Result<(), ReconcileError> {
-    let Memory { session, check, token, .. } = memory;
+    let Memory { session, check, token, token_written, .. } = memory;
     if source.is_none() {
         // What is not shared is not held: its interval and its uid have no say any more.
         *token = None;
@@ -282,8 +287,9 @@ async fn observe(
         };
         fresh = true;
         let Some(source) = session.token_source() else { break };
-        let reading = read_token(&connection, source, seen.flatten().filter(|_| !anew), context).await?;
-        session.token_read(reading, status, Timestamp::now());
+        let read = read_token(&connection, source, seen.flatten().filter(|_| !anew), context).await?;
+        *token_written = read.token_written;
+        session.token_read(read.token, status, Timestamp::now());
         let Some((key, good_before)) = session.holds(status) else {
             *token = None;
             continue;
@@ -306,12 +312,12 @@ async fn read_token(
     source: &TokenSource,
     seen: Option<&str>,
     context: &Context,
-) -> Result<TokenReading, ReconcileError> {
+) -> Result<secrets::Read, ReconcileError> {
     let place = Place::new(&source.namespace, &source.secret.name);
     let before = lock(&context.index).seen_of(&place).cloned();
-    let reading = secrets::read_token(&context.client, &context.keys, source, seen).await;
-    let reading = reading.map_err(ReconcileError::ReadSecret)?;
-    let found = match &reading {
+    let read = secrets::read_token(&context.client, &context.keys, source, seen).await;
+    let read = read.map_err(ReconcileError::ReadSecret)?;
+    let found = match &read.token {
         TokenReading::Found { version, .. } | TokenReading::Unavailable { version: Some(version), .. } => {
             Some(Seen::Version(version.as_str().into()))
         }
@@ -321,7 +327,7 @@ async fn read_token(
         let concerned = lock(&context.index).learned(&place, before.as_ref(), found);
         concerned.iter().for_each(|who| context.secret_changed(who, who != connection));
     }
-    Ok(reading)
+    Ok(read)
 }
 
 /// Writes the status if it differs from what is there, and returns what is there then.

@@ -2,11 +2,12 @@
 
 use super::{
     checks::{Holding, RunningCheck},
-    lock,
+    lock, observed,
 };
 use crate::{
     api::{ClickUpConnectionStatus, StoredConnection},
     connection::{Session, recalled_version},
+    observe::Gauges,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -35,6 +36,8 @@ pub(super) struct Entry {
     due_at: AtomicI64,
     /// When the pass that is under way began.
     began_at: AtomicI64,
+    /// What the last pass left to be told in the metrics.
+    gauges: Mutex<Gauges>,
     /// The version of the Secret that verdicts from before this process began are about, also those of who use its token.
     pub(super) recalled_version: Option<String>,
 }
@@ -45,6 +48,8 @@ pub(super) struct Memory {
     pub(super) check: Option<RunningCheck>,
     /// Keeps what is known of the token for as long as the connection holds it.
     pub(super) token: Option<Holding>,
+    /// When that was last written, at the latest, as its Secret says.
+    pub(super) token_written: Option<Timestamp>,
     pub(super) written: Option<Box<Written>>,
     pub(super) failures: u32,
 }
@@ -61,15 +66,13 @@ impl Registry {
     pub(super) fn see(&self, stored: &StoredConnection, now: Timestamp) {
         let uid = stored.metadata.uid.clone().unwrap_or_default();
         let fresh = || {
-            let memory = Memory {
-                session: Session::recall(stored, now),
-                check: None,
-                token: None,
-                written: None,
-                failures: 0,
-            };
+            let session = Session::recall(stored, now);
+            let gauges = Mutex::new(observed::recalled(session.last_verdict()));
+            let memory =
+                Memory { session, check: None, token: None, token_written: None, written: None, failures: 0 };
             Arc::new(Entry {
                 memory: tokio::sync::Mutex::new(memory),
+                gauges,
                 due_at: AtomicI64::new(now.as_millisecond()),
                 began_at: AtomicI64::new(NEVER),
                 recalled_version: recalled_version(stored),
@@ -130,6 +133,16 @@ impl Entry {
     /// Notes when the next pass is due.
     pub(super) fn due(&self, at: Option<Timestamp>) {
         self.due_at.store(at.map_or(NEVER, Timestamp::as_millisecond), Ordering::Relaxed);
+    }
+
+    /// Notes what is told in the metrics.
+    pub(super) fn tell(&self, gauges: Gauges) {
+        *lock(&self.gauges) = gauges;
+    }
+
+    /// What is told in the metrics.
+    pub(super) fn gauges(&self) -> Gauges {
+        *lock(&self.gauges)
     }
 }
 

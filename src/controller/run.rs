@@ -1,12 +1,14 @@
 //! The controller's life: start the watches, run passes until the end is asked for, then finish what runs.
 
 use super::{
+    ErrorClass,
     checks::{Checks, Limits},
     connections, events,
     index::SecretIndex,
     lease::Term,
     lock,
     namespaces::{Changed, Namespaces},
+    observed::Observable,
     polls,
     reconcile::{self, Context},
     referrers::Referrers,
@@ -35,6 +37,7 @@ use std::{
     },
     time::Duration,
 };
+use strum::VariantArray;
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,
@@ -132,7 +135,8 @@ pub async fn run(
         unsettled: watch::Sender::new(scopes.iter().cloned().collect()),
     });
 
-    metrics.observe(store.clone());
+    let pass_outcomes = ErrorClass::VARIANTS.iter().map(Into::into).chain([reconcile::OK]);
+    metrics.observe(Arc::new(Observable(Arc::downgrade(&context))), pass_outcomes);
     let connections =
         connections::follow(&client, &scopes, options.selector.as_ref(), context.clone(), writer);
     let secrets = follow_secrets(client.clone(), scopes, options.secrets, context.clone());

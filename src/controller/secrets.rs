@@ -13,14 +13,15 @@ use crate::{
     connection::{SecretContent, TokenProblem, TokenReading, TokenSource, token_of},
 };
 use futures::{StreamExt, pin_mut};
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use jiff::Timestamp;
+use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::Time};
 use kube::{
     Api, Client,
     api::{GetParams, PartialObjectMeta},
     core::{Request, Resource},
     runtime::{WatchStreamExt, watcher},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex},
@@ -32,6 +33,13 @@ use zeroize::Zeroizing;
 /// How long one read of a Secret may take.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a read came to.
+pub(super) struct Read {
+    pub(super) token: TokenReading,
+    /// When the key that holds the token was last written, at the latest; unknown where the Secret does not tell.
+    pub(super) token_written: Option<Timestamp>,
+}
+
 /// Reads the token of a connection. `seen` is the version that the watch saw last: at least that one is read, which the
 /// API server may then answer from its cache.
 ///
@@ -42,13 +50,15 @@ pub(super) async fn read_token(
     keys: &TokenKeys,
     source: &TokenSource,
     seen: Option<&str>,
-) -> Result<TokenReading, ApiError> {
+) -> Result<Read, ApiError> {
     let TokenSource { namespace, secret: source, token_type: kind, lender: _ } = source;
     let params = seen.map(GetParams::at).unwrap_or_default();
     let path = Secret::url_path(&(), Some(namespace));
     let request =
         Request::new(path).get(&source.name, &params).map_err(|e| ApiError::Transport(e.to_string()))?;
-    let unavailable = |problem| Ok(TokenReading::Unavailable { problem, version: None });
+    let unavailable = |problem| {
+        Ok(Read { token: TokenReading::Unavailable { problem, version: None }, token_written: None })
+    };
     let secret =
         match timeout(READ_TIMEOUT, client.request::<TokenSecret>(request)).await?.map_err(ApiError::from) {
             Ok(secret) => secret,
@@ -61,10 +71,12 @@ pub(super) async fn read_token(
             }
         };
     let version = secret.metadata.resource_version.clone().unwrap_or_default();
-    Ok(match token_of(&secret.content(), source, *kind) {
+    let token_written = secret.metadata.written(&source.key);
+    let token = match token_of(&secret.content(), source, *kind) {
         Ok(token) => TokenReading::Found { key: keys.key(&token), token: Arc::new(token), version },
         Err(problem) => TokenReading::Unavailable { problem, version: Some(version) },
-    })
+    };
+    Ok(Read { token, token_written })
 }
 
 /// A Secret without its annotations, in which `kubectl apply` keeps a copy of it.
@@ -83,6 +95,41 @@ struct TokenSecretMetadata {
     resource_version: Option<String>,
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    creation_timestamp: Option<Time>,
+    #[serde(default)]
+    managed_fields: Option<Vec<ManagedFields>>,
+}
+
+/// Who wrote what, of which only the keys of the data matter.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ManagedFields {
+    #[serde(default)]
+    time: Option<Time>,
+    #[serde(default)]
+    fields_v1: Option<WrittenFields>,
+}
+
+#[derive(Clone, Deserialize)]
+struct WrittenFields {
+    #[serde(rename = "f:data", default)]
+    data: Option<BTreeMap<String, IgnoredAny>>,
+}
+
+impl TokenSecretMetadata {
+    /// When the key was last written, at the latest: whoever manages it moves the time also by writing another field.
+    fn written(&self, key: &str) -> Option<Timestamp> {
+        let field = format!("f:{key}");
+        let holds = |managed: &&ManagedFields| {
+            let data = managed.fields_v1.as_ref().and_then(|fields| fields.data.as_ref());
+            data.is_some_and(|data| data.contains_key(&field))
+        };
+        let managers = self.managed_fields.iter().flatten().filter(holds);
+        let written = managers.filter_map(|managed| managed.time.as_ref()).map(|time| time.0).max();
+        // Who manages it may have been stripped.
+        written.or(self.creation_timestamp.as_ref().map(|time| time.0))
+    }
 }
 
 impl TokenSecret {
@@ -152,4 +199,41 @@ fn place(secret: &PartialObjectMeta<Secret>) -> Option<(Place, String)> {
     let metadata = secret.meta();
     let place = Place::new(metadata.namespace.as_deref()?, metadata.name.as_deref()?);
     Some((place, metadata.resource_version.clone()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn written(managed: Value) -> Option<String> {
+        let metadata = json!({"creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": managed});
+        let metadata: TokenSecretMetadata = serde_json::from_value(metadata).unwrap();
+        metadata.written("token").map(|at| at.to_string())
+    }
+
+    #[test]
+    fn a_token_was_written_when_a_manager_of_its_key_wrote_last() {
+        let by = |time: &str, fields: Value| json!({"manager": "m", "operation": "Update", "time": time, "fieldsV1": fields});
+        let token = json!({"f:data": {".": {}, "f:token": {}}, "f:type": {}});
+        let other = json!({"f:data": {"f:other": {}}, "f:metadata": {"f:labels": {"f:token": {}}}});
+        let rows = [
+            (
+                json!([
+                    by("2026-03-01T00:00:00Z", token.clone()),
+                    by("2026-02-01T00:00:00Z", token.clone()),
+                    by("2026-04-01T00:00:00Z", other.clone())
+                ]),
+                "2026-03-01T00:00:00Z",
+            ),
+            (json!([by("2026-04-01T00:00:00Z", other)]), "2026-01-01T00:00:00Z"),
+            (json!([{"manager": "m", "fieldsV1": token}]), "2026-01-01T00:00:00Z"),
+            (Value::Null, "2026-01-01T00:00:00Z"),
+        ];
+        for (managed, wanted) in rows {
+            assert_eq!(written(managed.clone()).as_deref(), Some(wanted), "{managed:#}");
+        }
+        let nothing: TokenSecretMetadata = serde_json::from_value(json!({})).unwrap();
+        assert_eq!(nothing.written("token"), None);
+    }
 }

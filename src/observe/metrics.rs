@@ -1,14 +1,19 @@
-//! Prometheus metrics. What a connection's status says is read from the store at each scrape and gone with the object.
+//! Prometheus metrics: what is counted, and what a scrape finds out. docs/metrics.md explains each.
 
+use super::{
+    connections::{self, Observed},
+    exposition::Format,
+    process::Process,
+};
 use crate::{
-    api::{ConditionStatus, ConditionType, StoredConnection},
+    api::{ConditionType, Reason},
     clickup::NodeKind,
     connection::CheckOutcome,
 };
-use kube::runtime::reflector::Store;
+use futures::{Stream, StreamExt, future::ready, stream};
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, text::encode},
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, text::encode_registry},
     metrics::{
         counter::Counter,
         family::Family,
@@ -20,9 +25,16 @@ use prometheus_client::{
 };
 use std::{
     fmt,
-    sync::{PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
+
+/// What may become of a status and of an Event.
+const STATUS_OUTCOMES: [&str; 3] = ["written", "failed", "unchanged"];
+const EVENT_OUTCOMES: [&str; 3] = ["sent", "failed", "dropped"];
+
+/// What comes of a check whose token was rejected for the first time.
+const SUSPECT: &str = "AwaitingSecondRejection";
 
 /// The calls of ClickUp's that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -69,12 +81,13 @@ struct ByCall {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
-    outcome: String,
+    outcome: &'static str,
 }
 
 /// All metrics of the process.
 pub struct Metrics {
     registry: RwLock<Registry>,
+    observed: OnceLock<Arc<dyn Observed>>,
     checks: Family<Outcome, Counter>,
     requests: Family<Request, Counter>,
     latency: Family<ByCall, Histogram, fn() -> Histogram>,
@@ -86,7 +99,9 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("clickup_operator");
+        let mut all = Registry::default();
+        all.register_collector(Box::new(Process));
+        let registry = all.sub_registry_with_prefix("clickup_operator");
         let latency: fn() -> Histogram =
             || Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
         let metrics = Self {
@@ -97,6 +112,7 @@ impl Default for Metrics {
             statuses: Family::default(),
             events: Family::default(),
             leader: Gauge::default(),
+            observed: OnceLock::new(),
             registry: RwLock::default(),
         };
         registry.register(
@@ -136,16 +152,35 @@ impl Default for Metrics {
             "Whether this process checks connections: 1 yes, 0 it stands by for another",
             metrics.leader.clone(),
         );
-        *metrics.registry.write().unwrap_or_else(PoisonError::into_inner) = registry;
+        *metrics.registry.write().unwrap_or_else(PoisonError::into_inner) = all;
         metrics
     }
 }
 
 impl Metrics {
-    /// Reports the connections of this store.
-    pub fn observe(&self, store: Store<StoredConnection>) {
+    /// Reports what the controller knows, which from now on works: what it counts begins at zero, so that the first of
+    /// each is seen as an increase. The first call counts.
+    pub fn observe(
+        &self,
+        observed: Arc<dyn Observed>,
+        pass_outcomes: impl IntoIterator<Item = &'static str>,
+    ) {
+        if self.observed.set(observed.clone()).is_err() {
+            return;
+        }
+        let families = [
+            (&self.checks, check_outcomes().collect::<Vec<_>>()),
+            (&self.reconciles, pass_outcomes.into_iter().collect()),
+            (&self.statuses, STATUS_OUTCOMES.to_vec()),
+            (&self.events, EVENT_OUTCOMES.to_vec()),
+        ];
+        for (family, outcomes) in families {
+            for outcome in outcomes {
+                drop(family.get_or_create(&Outcome { outcome }));
+            }
+        }
         let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
-        registry.register_collector(Box::new(Connections(store)));
+        registry.sub_registry_with_prefix("clickup_operator").register_collector(Box::new(Beat(observed)));
     }
 
     /// Says whether this process leads, or is the only one.
@@ -155,7 +190,7 @@ impl Metrics {
 
     /// Counts the end of a check.
     pub fn check_ended(&self, outcome: &CheckOutcome) {
-        self.checks.get_or_create(&Outcome { outcome: outcome.label().to_owned() }).inc();
+        count(&self.checks, outcome.label());
     }
 
     /// Counts an answer of ClickUp's, or that none came.
@@ -173,67 +208,71 @@ impl Metrics {
     }
 
     /// Counts a pass.
-    pub fn reconciled(&self, outcome: &str) {
-        self.reconciles.get_or_create(&Outcome { outcome: outcome.to_owned() }).inc();
+    pub fn reconciled(&self, outcome: &'static str) {
+        count(&self.reconciles, outcome);
     }
 
     /// Counts what became of a status.
-    pub fn status(&self, outcome: &str) {
-        self.statuses.get_or_create(&Outcome { outcome: outcome.to_owned() }).inc();
+    pub fn status(&self, outcome: &'static str) {
+        count(&self.statuses, outcome);
     }
 
     /// Counts what became of an Event.
-    pub fn event(&self, outcome: &str) {
-        self.events.get_or_create(&Outcome { outcome: outcome.to_owned() }).inc();
+    pub fn event(&self, outcome: &'static str) {
+        count(&self.events, outcome);
     }
 
-    /// Everything, in the text format of OpenMetrics.
+    /// Everything, in parts: first what is counted, then the connections.
     ///
     /// # Errors
     /// A metric cannot be encoded.
-    pub fn encode(&self) -> Result<String, fmt::Error> {
+    pub(super) fn expose(
+        &self,
+        format: Format,
+    ) -> Result<impl Stream<Item = String> + Send + use<>, fmt::Error> {
         let mut text = String::new();
-        encode(&mut text, &self.registry.read().unwrap_or_else(PoisonError::into_inner))?;
-        Ok(text)
+        encode_registry(&mut text, &self.registry.read().unwrap_or_else(PoisonError::into_inner))?;
+        let units = format == Format::OpenMetrics;
+        let connections = self.observed.get().map(|observed| connections::lines(observed.clone(), units));
+        let end = format.end().to_owned();
+        Ok(stream::once(ready(format.of(text)))
+            .chain(stream::iter(connections).flatten())
+            .chain(stream::once(ready(end))))
     }
 }
 
-/// The readiness of every connection, as its status says.
-struct Connections(Store<StoredConnection>);
+fn count(family: &Family<Outcome, Counter>, outcome: &'static str) {
+    family.get_or_create(&Outcome { outcome }).inc();
+}
 
-impl fmt::Debug for Connections {
+/// All that may come of a check: a verdict about the token, or the reason why there is none.
+fn check_outcomes() -> impl Iterator<Item = &'static str> {
+    let no_verdicts = ConditionType::Reachable.reasons().iter().copied();
+    let no_verdicts = no_verdicts.filter(|r| !matches!(r, Reason::ResponseReceived | Reason::NotChecked));
+    let outcomes = [Reason::TokenAccepted, Reason::TokenRejected].into_iter().chain(no_verdicts);
+    outcomes.map(Into::into).chain([SUSPECT])
+}
+
+/// How the work goes, as the controller knows it.
+struct Beat(Arc<dyn Observed>);
+
+impl fmt::Debug for Beat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connections")
+        f.write_str("Beat")
     }
 }
 
-impl Collector for Connections {
+impl Collector for Beat {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let connections = self.0.state();
-        let gauge = ConstGauge::new(0_i64);
-        let mut family = encoder.encode_descriptor(
-            "connection_ready",
-            "Whether a connection is ready: 1 yes, 0 no, -1 not known",
-            None,
-            gauge.metric_type(),
-        )?;
-        for connection in &connections {
-            let meta = &connection.metadata;
-            let labels = [
-                ("namespace", meta.namespace.clone().unwrap_or_default()),
-                ("name", meta.name.clone().unwrap_or_default()),
-            ];
-            ConstGauge::new(readiness(connection)).encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
-    }
-}
-
-fn readiness(connection: &StoredConnection) -> i64 {
-    let ready = connection.status.as_ref().and_then(|s| s.conditions.get(ConditionType::Ready));
-    match ready.map(|c| c.status) {
-        Some(ConditionStatus::True) => 1,
-        Some(ConditionStatus::False) => 0,
-        _ => -1,
+        let pulse = self.0.pulse();
+        let lag = ConstGauge::new(pulse.lag.as_secs_f64());
+        let help = "For how long there is work that is due, and no pass over a connection ends";
+        lag.encode(encoder.encode_descriptor("work_lag", help, Some(&Unit::Seconds), lag.metric_type())?)?;
+        let outage = ConstGauge::new(i64::from(pulse.outage));
+        let help = "1 while ClickUp cannot be asked about any token, and is only tried now and then";
+        outage.encode(encoder.encode_descriptor("clickup_outage", help, None, outage.metric_type())?)?;
+        let tokens = ConstGauge::new(i64::try_from(pulse.tokens).unwrap_or(i64::MAX));
+        let help = "Different tokens in use";
+        tokens.encode(encoder.encode_descriptor("tokens", help, None, tokens.metric_type())?)
     }
 }

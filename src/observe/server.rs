@@ -1,13 +1,15 @@
 //! The HTTP endpoints: /healthz and /readyz on one address, /metrics on another.
 
-use super::{Health, Metrics};
+use super::{Health, Metrics, exposition::Format};
 use axum::{
     Router,
-    http::{StatusCode, header::CONTENT_TYPE},
+    body::Body,
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
 };
-use std::{io, net::SocketAddr, sync::Arc};
+use futures::StreamExt;
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
@@ -37,7 +39,10 @@ impl Servers {
         metrics: Arc<Metrics>,
         health: Arc<Health>,
     ) -> Result<Self, ServeError> {
-        let metrics = Router::new().route("/metrics", get(move || std::future::ready(scrape(&metrics))));
+        let metrics = Router::new().route(
+            "/metrics",
+            get(move |headers: HeaderMap| std::future::ready(scrape(&metrics, Format::wanted(&headers)))),
+        );
         let (live, ready) = (health.clone(), health);
         let health =
             Router::new().route("/healthz", get(move || async move { verdict(live.progress()) })).route(
@@ -75,10 +80,12 @@ async fn serve(
     })))
 }
 
-fn scrape(metrics: &Metrics) -> Response {
-    match metrics.encode() {
-        Ok(text) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
-            .into_response(),
+fn scrape(metrics: &Metrics, format: Format) -> Response {
+    match metrics.expose(format) {
+        Ok(parts) => {
+            let body = Body::from_stream(parts.map(Ok::<_, Infallible>));
+            ([(CONTENT_TYPE, format.content_type())], body).into_response()
+        }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

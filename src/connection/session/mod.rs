@@ -323,7 +323,8 @@ impl Session {
         }
     }
 
-    fn suspended(&self) -> bool {
+    /// Whether nothing is checked because its spec, or that of the connection that it refers to, says so.
+    pub fn is_suspended(&self) -> bool {
         self.seen.as_ref().is_some_and(|seen| seen.suspended)
     }
 

@@ -149,11 +149,11 @@ impl Session {
             return Some(Evaluation::InvalidSpec(error));
         }
         if let Some(TokenReading::Unavailable { problem, .. }) = &self.reading
-            && (problem.is_not_shared() || !self.suspended())
+            && (problem.is_not_shared() || !self.is_suspended())
         {
             return Some(Evaluation::TokenUnavailable(problem));
         }
-        if self.suspended() {
+        if self.is_suspended() {
             return Some(Evaluation::Suspended);
         }
         if let Some(outcome) = &self.outcome {
@@ -199,7 +199,7 @@ impl Session {
         status: Option<&ClickUpConnectionStatus>,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        if self.suspended() || self.unshared() {
+        if self.is_suspended() || self.unshared() {
             return None;
         }
         let found = matches!(self.reading, Some(TokenReading::Found { .. }) | None);

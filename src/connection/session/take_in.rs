@@ -74,7 +74,7 @@ impl Session {
 
     fn notice_annotation(&mut self, stored: &StoredConnection, referring: bool, now: Timestamp) {
         let requested = stored.requested_at();
-        if requested.is_none() || requested == self.requested_at.as_deref() || self.suspended() {
+        if requested.is_none() || requested == self.requested_at.as_deref() || self.is_suspended() {
             return;
         }
         if self.quiet_until.is_some_and(|until| until > now) {
@@ -294,7 +294,7 @@ impl Session {
     /// The status was written, or is as it should be: the marks of edits are in it now.
     pub fn acknowledge(&mut self) {
         let unavailable = matches!(self.reading, Some(TokenReading::Unavailable { .. }));
-        if self.outcome.take().is_some() || unavailable || self.suspended() {
+        if self.outcome.take().is_some() || unavailable || self.is_suspended() {
             self.waiting_since = None;
             self.touched = Touched::default();
         }

@@ -190,6 +190,16 @@ impl Checks {
         RunningCheck { outcome, stopwatch, pending: None, _task: AbortOnDropHandle::new(task) }
     }
 
+    /// Whether ClickUp cannot be asked about any token.
+    pub(super) fn is_outage(&self) -> bool {
+        self.tokens.is_outage()
+    }
+
+    /// How many tokens are in use.
+    pub(super) fn tokens(&self) -> usize {
+        self.tokens.count()
+    }
+
     /// Gives up what waits, and waits until every check under way has ended and its outcome was written.
     pub(super) async fn drained(&self) {
         self.asker.stop.cancel();

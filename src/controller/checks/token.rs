@@ -302,6 +302,16 @@ impl Tokens {
         }
     }
 
+    /// Whether nobody gets an answer.
+    pub(super) fn is_outage(&self) -> bool {
+        lock(&self.breaker).is_open()
+    }
+
+    /// How many tokens are in use.
+    pub(super) fn count(&self) -> usize {
+        lock(&self.states).len()
+    }
+
     /// While nobody gets an answer: how long it takes until every token had its turn to try.
     fn turn(&self) -> Option<SignedDuration> {
         let tokens = lock(&self.states).len();
@@ -367,6 +377,12 @@ impl Holding {
     pub(in crate::controller) fn common(&self) -> Common {
         let locked = self.state.lock();
         Common { beat: locked.beat, recovery: locked.recovery, news_at: locked.news_at }
+    }
+
+    /// The token's limit, and what was left of it when ClickUp last answered.
+    pub(in crate::controller) fn limit(&self) -> (Option<u32>, Option<u32>) {
+        let locked = self.state.lock();
+        (locked.budget.limit(), locked.budget.remaining())
     }
 
     /// Whether nothing may be sent with the token until its limit resets.
