@@ -11,8 +11,9 @@ IMAGE ?= clickup-operator:$(VERSION)
 # How long a soak takes. More arguments for it.
 MINUTES ?= 120
 SOAK_ARGS ?=
-# More arguments for a run of faults.
+# More arguments for a run of faults, and for the picture of the dashboard.
 CHAOS_ARGS ?=
+DASHBOARD_ARGS ?=
 # Connections of a benchmark or a profile; without it, all sizes or 1000. More arguments for the benchmark.
 SIZE ?=
 BENCH_ARGS ?=
@@ -41,7 +42,7 @@ ZIZMOR := $(CACHE)/tools/zizmor-$(ZIZMOR_VERSION)/bin/zizmor
 BUILD := cargo build --release --locked --workspace --bin clickup-operator --bin clickup-simulator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo try dev bench bench-core chaos profile soak test lint lint-workflows fmt fuzz mutants generate docs release-check image install uninstall clean deny fuzz-tools kubectl
+.PHONY: help demo try dev bench bench-core chaos dashboard profile soak test lint lint-workflows fmt fuzz mutants generate docs release-check image install uninstall clean deny fuzz-tools kubectl
 
 ##@ See it work (real Kubernetes API server on this machine, nothing else needed)
 
@@ -69,6 +70,10 @@ soak: ## Whether memory grows: MINUTES=120 of everyday life with 500 connections
 chaos: ## Half an hour of faults, with a report; SEED=7 repeats an order, MINUTES=10 is shorter, CHAOS_ARGS=--plan shows it
 	@$(BUILD) --bin chaos
 	@$(TARGET)/release/chaos $(CHAOS_ARGS)
+
+dashboard: ## Draw the dashboard from eight minutes with trouble in them; DASHBOARD_ARGS=--write-docs puts it into docs/
+	@$(BUILD) --bin dashboard
+	@$(TARGET)/release/dashboard $(DASHBOARD_ARGS)
 
 bench-core: ## What the pure parts cost: verdict, status, /team, budget, index; two minutes
 	cargo bench --locked --bench pure_core
@@ -116,13 +121,20 @@ mutants: $(CARGO_MUTANTS) ## Break the core in each way and see whether a test n
 	CARGO_TARGET_DIR="$(abspath $(TARGET))/mutants" $(CARGO_MUTANTS) mutants --output $(TARGET) \
 	  --shard $(SHARD) --sharding round-robin $(MUTANTS_ARGS)
 
-generate: ## Rewrite crds/ from the types in src/api, and tables, schema and ConfigMap from them; `test` fails when they differ
+generate: ## Rewrite crds/ from the types in src/api, tables, schema and ConfigMap from them, PrometheusRules from their rules; `test` fails when they differ
 	@# By way of a second file: a build that fails must not leave an empty CRD.
 	cargo run --quiet --locked -- crd > $(TARGET)/crd.yaml.new
 	mv $(TARGET)/crd.yaml.new crds/clickupconnections.yaml
 	cargo run --quiet --locked --package book -- generate
 	@# The JSON schema, and Argo CD's ConfigMap with the health check.
 	CLICKUP_OPERATOR_WRITE_GENERATED=1 cargo test --quiet --locked --test gitops generated
+	@for of in alerts:prometheusrule token-age:prometheusrule-token-age; do \
+	  rules=$${of%%:*} resource=$${of##*:} && { \
+	    printf '%s\n' "# Made from $$rules.yaml by \`make generate\`." 'apiVersion: monitoring.coreos.com/v1' 'kind: PrometheusRule' \
+	      'metadata:' "  name: clickup-operator$${resource#prometheusrule}" '  namespace: clickup-operator' \
+	      '  labels:' '    app.kubernetes.io/name: clickup-operator' 'spec:' && \
+	    sed -n '/^groups:/,$$ s/^./  &/p' "deploy/monitoring/$$rules.yaml"; } > "deploy/monitoring/$$resource.yaml"; \
+	done
 
 docs: $(MDBOOK) ## The documentation as a book, in target/book/html; fails where a link leads nowhere
 	@cargo build --quiet --locked --package book

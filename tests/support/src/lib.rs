@@ -5,12 +5,14 @@
 pub mod case;
 pub mod connection;
 pub mod control_plane;
+pub mod dashboard;
 pub mod go_tools;
 mod http;
 pub mod invariants;
 mod network;
 pub mod operator;
 pub mod process;
+pub mod prometheus;
 pub mod scratch;
 pub mod simulator;
 pub mod stack;
