@@ -52,7 +52,8 @@ pub struct Budget {
     percent: u8,
     stated_long: bool,
     limit: Option<NonZeroU32>,
-    remaining: Option<u32>,
+    /// One more than what remained: so that it takes no more memory than a number.
+    left: Option<NonZeroU32>,
     under_way: u32,
     window: Window,
     routine: Average,
@@ -85,7 +86,7 @@ impl Budget {
             percent: percent.min(100),
             stated_long: false,
             limit: None,
-            remaining: None,
+            left: None,
             under_way: 0,
             window: Window::default(),
             routine: Average::default(),
@@ -126,7 +127,7 @@ impl Budget {
     pub fn answered(&mut self, told: &RateLimit, now: Timestamp) {
         let now = self.at(now);
         self.limit = told.limit.and_then(NonZeroU32::new).or(self.limit);
-        self.remaining = told.remaining.or(self.remaining);
+        self.left = told.remaining.map(|left| NonZeroU32::MIN.saturating_add(left)).or(self.left);
         // What it says about a window that has ended is of no use.
         let ended = told.reset_in.is_some_and(|reset| reset <= SignedDuration::ZERO);
         let Some(remaining) = told.remaining.filter(|_| !ended) else { return self.unanswered() };
@@ -158,7 +159,7 @@ impl Budget {
         let wait = wait_after_429(stated, self.stated_long && !waiting);
         let long = stated.is_some_and(|stated| stated > wait_after_429(Some(stated), false));
         self.stated_long = long || (waiting && self.stated_long);
-        self.remaining = Some(0);
+        self.left = Some(NonZeroU32::MIN);
         self.blocked = self.blocked.max(now.saturating_add(ms(wait)));
         self.window.ends = Some(self.blocked);
         timestamp(self.blocked)
@@ -178,7 +179,7 @@ impl Budget {
 
     /// Requests left in ClickUp's minute when it last told, or answered with a 429. That minute may be long past.
     pub fn remaining(&self) -> Option<u32> {
-        self.remaining
+        self.left.map(|left| left.get() - 1)
     }
 
     /// When a look at the token is due that is exempt from the average; it may be long past.

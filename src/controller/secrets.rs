@@ -96,8 +96,6 @@ struct TokenSecretMetadata {
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
     #[serde(default)]
-    creation_timestamp: Option<Time>,
-    #[serde(default)]
     managed_fields: Option<Vec<ManagedFields>>,
 }
 
@@ -115,6 +113,9 @@ struct ManagedFields {
 struct WrittenFields {
     #[serde(rename = "f:data", default)]
     data: Option<BTreeMap<String, IgnoredAny>>,
+    /// What was applied under this name becomes data, and keeps the name here.
+    #[serde(rename = "f:stringData", default)]
+    string_data: Option<BTreeMap<String, IgnoredAny>>,
 }
 
 impl TokenSecretMetadata {
@@ -122,13 +123,13 @@ impl TokenSecretMetadata {
     fn written(&self, key: &str) -> Option<Timestamp> {
         let field = format!("f:{key}");
         let holds = |managed: &&ManagedFields| {
-            let data = managed.fields_v1.as_ref().and_then(|fields| fields.data.as_ref());
-            data.is_some_and(|data| data.contains_key(&field))
+            let fields = managed.fields_v1.as_ref().map(|fields| [&fields.data, &fields.string_data]);
+            fields.into_iter().flatten().flatten().any(|data| data.contains_key(&field))
         };
-        let managers = self.managed_fields.iter().flatten().filter(holds);
-        let written = managers.filter_map(|managed| managed.time.as_ref()).map(|time| time.0).max();
-        // Who manages it may have been stripped.
-        written.or(self.creation_timestamp.as_ref().map(|time| time.0))
+        let managers = || self.managed_fields.iter().flatten();
+        let time = |managed: &ManagedFields| managed.time.as_ref().map(|time| time.0);
+        // Where nobody says that the key is his, it may have been whoever wrote last.
+        managers().filter(holds).filter_map(time).max().or_else(|| managers().filter_map(time).max())
     }
 }
 
@@ -224,16 +225,24 @@ mod tests {
                     by("2026-02-01T00:00:00Z", token.clone()),
                     by("2026-04-01T00:00:00Z", other.clone())
                 ]),
-                "2026-03-01T00:00:00Z",
+                Some("2026-03-01T00:00:00Z"),
             ),
-            (json!([by("2026-04-01T00:00:00Z", other)]), "2026-01-01T00:00:00Z"),
-            (json!([{"manager": "m", "fieldsV1": token}]), "2026-01-01T00:00:00Z"),
-            (Value::Null, "2026-01-01T00:00:00Z"),
+            (
+                json!([
+                    by("2026-02-01T00:00:00Z", json!({"f:stringData": {"f:token": {}}})),
+                    by("2026-04-01T00:00:00Z", other.clone())
+                ]),
+                Some("2026-02-01T00:00:00Z"),
+            ),
+            (
+                json!([by("2026-04-01T00:00:00Z", other), by("2026-02-01T00:00:00Z", json!({}))]),
+                Some("2026-04-01T00:00:00Z"),
+            ),
+            (json!([{"manager": "m", "fieldsV1": token}]), None),
+            (Value::Null, None),
         ];
         for (managed, wanted) in rows {
-            assert_eq!(written(managed.clone()).as_deref(), Some(wanted), "{managed:#}");
+            assert_eq!(written(managed.clone()).as_deref(), wanted, "{managed:#}");
         }
-        let nothing: TokenSecretMetadata = serde_json::from_value(json!({})).unwrap();
-        assert_eq!(nothing.written("token"), None);
     }
 }

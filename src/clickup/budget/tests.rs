@@ -306,6 +306,18 @@ fn a_clock_that_is_set_back_holds_nothing_for_long() {
 }
 
 #[test]
+fn what_remained_is_what_was_told_last() {
+    let mut budget = Budget::new(10);
+    assert_eq!(budget.remaining(), None);
+    for (told, remaining) in [(Some(7), Some(7)), (None, Some(7)), (Some(0), Some(0)), (Some(99), Some(99))] {
+        budget.answered(&RateLimit { limit: Some(100), remaining: told, reset_in: None }, secs(0));
+        assert_eq!(budget.remaining(), remaining);
+    }
+    budget.limited(None, secs(1));
+    assert_eq!(budget.remaining(), Some(0), "a 429 leaves nothing");
+}
+
+#[test]
 fn ten_thousand_of_them_are_small() {
     assert!(size_of::<Budget>() <= 128, "{}", size_of::<Budget>());
 }

@@ -128,7 +128,7 @@ fn colour(index: usize) -> RGBColor {
 
 /// Rows of the legend: left edge, line and name of each entry. What does not fit is counted.
 fn legend(lines: &[Line], width: u32) -> Vec<Vec<(i32, usize, String)>> {
-    let (mut rows, mut left) = (vec![Vec::new()], 12_i32);
+    let (mut rows, mut left) = (vec![Vec::<(i32, usize, String)>::new()], 12_i32);
     for (index, line) in lines.iter().enumerate() {
         let letters = u32::try_from(line.name.chars().count()).unwrap_or(0);
         let takes = signed(letters * LETTER + 28);
