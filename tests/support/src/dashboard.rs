@@ -55,6 +55,8 @@ pub struct Target {
 pub struct FieldConfig {
     /// Unless overridden.
     pub defaults: Defaults,
+    /// For some of the lines, such as those of the second query.
+    pub overrides: Vec<serde_json::Value>,
 }
 
 /// How values are shown, unless overridden.

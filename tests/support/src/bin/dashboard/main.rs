@@ -20,7 +20,7 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 const DASHBOARD: &str = "deploy/monitoring/dashboard.json";
 const PICTURE: &str = "docs/monitoring/dashboard.svg";
 /// Points of a line.
-const POINTS: f64 = 180.0;
+const POINTS: f64 = 120.0;
 
 /// Draws the dashboard from the data of a real Prometheus.
 #[derive(Debug, Parser)]

@@ -16,6 +16,8 @@ fn plain(value: f64) -> String {
         format!("{value:.0}")
     } else if value.abs() >= 1.0 {
         format!("{value:.1}")
+    } else if value.abs() < 0.1 {
+        format!("{value:.3}")
     } else {
         format!("{value:.2}")
     }

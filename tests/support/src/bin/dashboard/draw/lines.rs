@@ -68,7 +68,7 @@ fn chart(area: &Area<'_>, shown: &Shown, time: &Range<f64>) -> Drawn {
                 chart.draw_series([Polygon::new(outline, colour.mix(0.35).filled())])?;
                 chart.draw_series(LineSeries::new(upper.iter().copied(), colour.stroke_width(1)))?;
                 upper.iter().for_each(|(at, value)| below.raise(*at, *value));
-            } else if line.query > 0 {
+            } else if line.query > 0 && !shown.panel.field_config.overrides.is_empty() {
                 chart.draw_series(DashedLineSeries::new(part, 6, 4, colour.mix(0.6).stroke_width(1)))?;
             } else {
                 chart.draw_series(LineSeries::new(part, colour.stroke_width(2)))?;
