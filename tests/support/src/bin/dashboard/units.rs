@@ -25,7 +25,7 @@ fn plain(value: f64) -> String {
 
 fn duration(seconds: f64) -> String {
     match seconds {
-        s if s == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
         s if s < 100.0 => format!("{s:.0} s"),
         s if s < 6000.0 => format!("{:.0} min", s / 60.0),
