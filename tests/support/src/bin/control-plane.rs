@@ -19,6 +19,11 @@ enum Command {
     /// Builds kube-apiserver, etcd and kubectl, and the Go programs that check what is shipped, unless they are there,
     /// and prints the directory that holds the former.
     Build,
+    /// Builds a Go program of the tests, unless it is there, and prints its path.
+    Tool {
+        /// Such as helm.
+        name: String,
+    },
     /// Starts a control plane, prints the pids of kube-apiserver and etcd and their directory, and keeps it until killed.
     Hold,
 }
@@ -28,6 +33,7 @@ async fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let ended: Result<(), Box<dyn std::error::Error>> = match command {
         Command::Build => build().await,
+        Command::Tool { name } => tool(&name).await,
         Command::Hold => hold().await,
     };
     match ended {
@@ -42,6 +48,19 @@ async fn main() -> ExitCode {
 async fn build() -> Result<(), Box<dyn std::error::Error>> {
     go_tools::build_all().await?;
     println!("{}", Assets::find_or_build().await?.directory.display());
+    Ok(())
+}
+
+async fn tool(name: &str) -> Result<(), Box<dyn std::error::Error>> {
+    if name == "kubectl" {
+        println!("{}", Assets::find_or_build().await?.kubectl().display());
+        return Ok(());
+    }
+    let Some(tool) = go_tools::ALL.iter().find(|tool| tool.name() == name) else {
+        let known: Vec<_> = go_tools::ALL.iter().map(go_tools::GoTool::name).collect();
+        return Err(format!("there is no {name:?} among kubectl, {}", known.join(", ")).into());
+    };
+    println!("{}", tool.find_or_build().await?.display());
     Ok(())
 }
 

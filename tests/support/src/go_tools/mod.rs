@@ -18,6 +18,11 @@ pub struct GoTool {
 }
 
 impl GoTool {
+    /// The name of the program.
+    pub fn name(&self) -> &'static str {
+        self.program
+    }
+
     /// The path of the program, which is built unless the cache has it; standard error tells how far that is.
     /// One process builds, others wait for it.
     pub async fn find_or_build(&self) -> Result<PathBuf, GoBuildError> {
@@ -28,6 +33,8 @@ impl GoTool {
 
 /// `helm`, which renders and installs the chart.
 pub const HELM: GoTool = GoTool { module: &HELM_MODULE, program: "helm" };
+/// The oldest Helm 3 that the chart is for.
+pub const HELM_3: GoTool = GoTool { module: &HELM_3_MODULE, program: "helm-3" };
 /// `kubeconform`, which checks manifests against schemas.
 pub const KUBECONFORM: GoTool = GoTool { module: &KUBECONFORM_MODULE, program: "kubeconform" };
 /// `kube-score`, which knows what a careful manifest has.
@@ -40,6 +47,25 @@ pub const PROMETHEUS: GoTool = GoTool { module: &PROMETHEUS_MODULE, program: "pr
 pub const ACTIONLINT: GoTool = GoTool { module: &ACTIONLINT_MODULE, program: "actionlint" };
 /// `kstatus`, ours: what the library of that name says of objects.
 pub const KSTATUS: GoTool = GoTool { module: &KSTATUS_MODULE, program: "kstatus" };
+/// `umoci`, which makes container images without an engine.
+pub const UMOCI: GoTool = GoTool { module: &UMOCI_MODULE, program: "umoci" };
+
+/// `monitoring-types`, a program of our own, which decodes objects into the Prometheus Operator's types.
+pub const MONITORING_TYPES: GoTool = GoTool { module: &MONITORING_TYPES_MODULE, program: "monitoring-types" };
+
+/// All of them.
+pub const ALL: [GoTool; 10] = [
+    HELM,
+    HELM_3,
+    KUBECONFORM,
+    KUBE_SCORE,
+    PROMTOOL,
+    PROMETHEUS,
+    ACTIONLINT,
+    UMOCI,
+    MONITORING_TYPES,
+    KSTATUS,
+];
 
 /// Builds what the cache lacks of all of them, the quick ones first.
 pub async fn build_all() -> Result<(), GoBuildError> {
@@ -92,9 +118,22 @@ static KUBE_SCORE_MODULE: GoModule = module!(
         expected: "a minute"
     }],
 );
+static MONITORING_TYPES_MODULE: GoModule = module!(
+    "monitoring-types",
+    [GoProgram { name: "monitoring-types", package: ".", expected: "a minute" }],
+    "main.go",
+);
+static UMOCI_MODULE: GoModule = module!(
+    "umoci",
+    [GoProgram { name: "umoci", package: "github.com/opencontainers/umoci/cmd/umoci", expected: "a minute" }],
+);
 static HELM_MODULE: GoModule = module!(
     "helm",
     [GoProgram { name: "helm", package: "helm.sh/helm/v4/cmd/helm", expected: "3 minutes" }],
+);
+static HELM_3_MODULE: GoModule = module!(
+    "helm-3",
+    [GoProgram { name: "helm-3", package: "helm.sh/helm/v3/cmd/helm", expected: "3 minutes" }],
 );
 static PROMETHEUS_MODULE: GoModule = module!(
     "prometheus",
@@ -113,12 +152,15 @@ static PROMETHEUS_MODULE: GoModule = module!(
 );
 
 /// All modules, in the order of their build times.
-static MODULES: [&GoModule; 6] = [
+static MODULES: [&GoModule; 9] = [
     &KUBECONFORM_MODULE,
     &ACTIONLINT_MODULE,
     &KSTATUS_MODULE,
+    &UMOCI_MODULE,
+    &MONITORING_TYPES_MODULE,
     &KUBE_SCORE_MODULE,
     &HELM_MODULE,
+    &HELM_3_MODULE,
     &PROMETHEUS_MODULE,
 ];
 
@@ -144,7 +186,7 @@ mod tests {
 
     #[test]
     fn every_tool_is_a_program_of_its_module() {
-        for tool in [HELM, KUBECONFORM, KUBE_SCORE, PROMTOOL, PROMETHEUS, ACTIONLINT, KSTATUS] {
+        for tool in ALL {
             assert!(tool.module.programs.iter().any(|p| p.name == tool.program), "{tool:?}");
         }
     }
