@@ -19,5 +19,8 @@ done
 # Without these versions `go get` would take the newest.
 go get -tool "k8s.io/kubernetes/cmd/kube-apiserver@v$kubernetes" "k8s.io/kubernetes/cmd/kubectl@v$kubernetes" \
     "go.etcd.io/etcd/server/v3@v$etcd"
-# `go mod init` writes the version of whoever runs this; what Kubernetes asks for is enough.
-go mod edit -go="$(sed -n 's/^go //p' "$source")"
+# `go mod init` writes the version of whoever runs this; what Kubernetes and etcd ask for is enough.
+for go in "$(sed -n 's/^go //p' "$source")" 1.24.0 1.25.0 1.26.0 1.27.0; do
+    go mod edit -go="$go"
+    if go list -m all >/dev/null 2>&1; then break; fi
+done

@@ -35,7 +35,7 @@ macro_rules! release {
 }
 
 /// What can be built, the one that is used first.
-const RELEASES: &[Release] = &[release!("1.37")];
+const RELEASES: &[Release] = &[release!("1.37"), release!("1.34")];
 
 /// A version of Kubernetes with the etcd that belongs to it.
 #[derive(Clone, Copy, Debug)]
