@@ -8,6 +8,10 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 # The image that `image` makes and `install` runs.
 IMAGE ?= clickup-operator:$(VERSION)
+# Which Kubernetes the tests run on; without it the newest.
+KUBE ?=
+# What the image and the release are built for; another one needs its target and linker.
+TRIPLE ?= $(shell rustc -vV | sed -n 's/^host: //p')
 # How long a soak takes. More arguments for it.
 MINUTES ?= 120
 SOAK_ARGS ?=
@@ -22,6 +26,10 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 INFERNO_VERSION := 0.12.8
 INFERNO := $(CACHE)/tools/inferno-$(INFERNO_VERSION)/bin
+CARGO_AUDITABLE_VERSION := 0.7.7
+CARGO_AUDITABLE := $(CACHE)/tools/cargo-auditable-$(CARGO_AUDITABLE_VERSION)/bin/cargo-auditable
+CARGO_CYCLONEDX_VERSION := 0.5.9
+CARGO_CYCLONEDX := $(CACHE)/tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := $(CACHE)/tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 # Which part of the mutants `mutants` tries: this one of so many. More arguments, such as --file src/connection/summary.rs.
@@ -38,11 +46,14 @@ MDBOOK := $(CACHE)/tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 BOOK := $(TARGET)/debug/book build --mdbook "$(MDBOOK)" --to $(TARGET)/book
 ZIZMOR_VERSION := 1.32.0
 ZIZMOR := $(CACHE)/tools/zizmor-$(ZIZMOR_VERSION)/bin/zizmor
+# The operator with the C library linked in and its dependencies listed inside.
+STATIC := $(TARGET)/$(TRIPLE)/release/clickup-operator
+TOOL := $(TARGET)/debug/control-plane tool
 # Only what a target needs: each program is optimised as a whole when it is linked, which takes a minute or two.
 BUILD := cargo build --release --locked --workspace --bin clickup-operator --bin clickup-simulator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo try dev bench bench-core chaos dashboard profile soak test lint lint-workflows fmt fuzz mutants generate docs release-check image install uninstall clean deny fuzz-tools kubectl
+.PHONY: help demo try dev bench bench-core chaos dashboard profile soak test lint lint-workflows fmt fuzz mutants generate docs release-check image image-archive manifests release install uninstall clean deny fuzz-tools kubectl static tools
 
 ##@ See it work (real Kubernetes API server on this machine, nothing else needed)
 
@@ -87,7 +98,9 @@ profile: $(INFERNO)/inferno-flamegraph ## Flame graphs of time and memory, by pe
 
 ##@ Work on it
 
-test: ## All checks: format, lints, licences and sources of the dependencies, all tests (with what is generated)
+# KUBE=1.34 has the tests run on the oldest version of Kubernetes that is supported.
+test: export CLICKUP_OPERATOR_KUBERNETES := $(KUBE)
+test: ## All checks: format, lints, licences and sources of the dependencies, all tests (with what is generated); KUBE=1.34 on the oldest Kubernetes
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@$(MAKE) --no-print-directory deny
@@ -126,6 +139,7 @@ generate: ## Rewrite crds/ from the types in src/api, tables, schema and ConfigM
 	cargo run --quiet --locked -- crd > $(TARGET)/crd.yaml.new
 	mv $(TARGET)/crd.yaml.new crds/clickupconnections.yaml
 	cargo run --quiet --locked --package book -- generate
+	cargo run --quiet --locked --package test-support --bin chart-files
 	@# The JSON schema, and Argo CD's ConfigMap with the health check.
 	CLICKUP_OPERATOR_WRITE_GENERATED=1 cargo test --quiet --locked --test gitops generated
 	@for of in alerts:prometheusrule token-age:prometheusrule-token-age; do \
@@ -151,19 +165,40 @@ clean: ## Remove what was built in the checkout; API server and tools stay in th
 
 ##@ Run it on a cluster of your own (the one that kubectl talks to: KUBECONFIG=... make install)
 
-image: ## Build the container image IMAGE=clickup-operator:VERSION with docker
+image: ## Build the container image IMAGE=clickup-operator:VERSION with docker; without one, see image-archive
+	@docker info >/dev/null 2>&1 || { \
+	  echo "There is no docker that answers. make image-archive needs none, and writes an OCI archive." >&2; exit 1; }
 	docker build --tag "$(IMAGE)" .
+
+image-archive: static tools ## The same image as an OCI archive in dist/, without docker: skopeo copy oci-archive:FILE docker://REGISTRY/...
+	@$(TARGET)/debug/image --binary $(STATIC) --version $(VERSION) --archive dist/clickup-operator-$(VERSION)-$(TRIPLE).oci.tar
+
+manifests: tools ## All that deploy/base installs in one file, dist/install.yaml, with IMAGE=...
+	@mkdir -p dist && kubectl=$$($(TOOL) kubectl) && $(OVERLAY) && \
+	"$$kubectl" kustomize "$$overlay" > dist/install.yaml.new
+	@mv dist/install.yaml.new dist/install.yaml && echo dist/install.yaml
+
+release: image-archive manifests $(CARGO_CYCLONEDX) ## All that a release has, into dist/: program, image, chart, install.yaml, SBOM, checksums
+	cp $(STATIC) dist/clickup-operator-$(VERSION)-$(TRIPLE)
+	@# Beside each manifest is where it writes; the operator's is all that is wanted.
+	$(CARGO_CYCLONEDX) cyclonedx --quiet --format json --target $(TRIPLE) --override-filename sbom.cdx
+	mv sbom.cdx.json dist/clickup-operator-$(VERSION).cdx.json
+	rm -f tests/*/sbom.cdx.json
+	@helm=$$($(TOOL) helm) && "$$helm" package deploy/charts/clickup-operator --destination dist
+	cd dist && sha256sum clickup-operator-$(VERSION)* install.yaml > SHA256SUMS
 
 # The image is patched in by a kustomization in the build directory; deploy/ stays as it is. JSON 6902, because
 # it takes any IMAGE as it is written, with port, tag or digest.
-install: kubectl ## kubectl apply -k deploy/base with IMAGE=..., then wait until the operator runs
-	@echo "Installing $(IMAGE) with context $$(kubectl config current-context)"
-	@mkdir -p target && overlay=$$(mktemp -d target/install.XXXXXX) && trap 'rm -rf "$$overlay"' EXIT && \
+OVERLAY = mkdir -p target && overlay=$$(mktemp -d target/install.XXXXXX) && trap 'rm -rf "$$overlay"' EXIT && \
 	printf '%s\n' 'resources: [../../deploy/base]' 'patches:' \
 	  '- target: {kind: Deployment, name: clickup-operator}' \
 	  '  patch: |-' \
 	  '    [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "$(IMAGE)"}]' \
-	  > "$$overlay/kustomization.yaml" && \
+	  > "$$overlay/kustomization.yaml"
+
+install: kubectl ## kubectl apply -k deploy/base with IMAGE=..., then wait until the operator runs
+	@echo "Installing $(IMAGE) with context $$(kubectl config current-context)"
+	@$(OVERLAY) && \
 	kubectl apply -k "$$overlay"
 	@kubectl --namespace clickup-operator rollout status deployment/clickup-operator --timeout=120s || { \
 	  echo "The operator does not become ready. Can the cluster pull $(IMAGE)? See:" >&2; \
@@ -205,6 +240,23 @@ release-check:
 	  echo "the tag is $(VERSION_TAG), and Cargo.toml has version $(VERSION)" >&2; exit 1; }
 	@grep -q '^## $(VERSION)\b' CHANGELOG.md || { echo "CHANGELOG.md has no section \"## $(VERSION)\"" >&2; exit 1; }
 	@echo "$(VERSION_TAG) is version $(VERSION), and in the changelog"
+
+# Not by `cargo run`, which would compile everything a second time, without the features that only the tests have.
+tools:
+	@cargo build --quiet --locked --workspace --bin control-plane --bin image
+
+# With --target, so that what only runs at build time is linked as always.
+static: $(CARGO_AUDITABLE)
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO_AUDITABLE) auditable build --release --locked \
+	  --package clickup-operator --bin clickup-operator --target $(TRIPLE)
+
+$(CARGO_AUDITABLE):
+	@echo "Building cargo-auditable $(CARGO_AUDITABLE_VERSION), once, about a minute on two cores, into $(CACHE)/tools"
+	cargo install --quiet --locked --root "$(CACHE)/tools/cargo-auditable-$(CARGO_AUDITABLE_VERSION)" cargo-auditable@$(CARGO_AUDITABLE_VERSION)
+
+$(CARGO_CYCLONEDX):
+	@echo "Building cargo-cyclonedx $(CARGO_CYCLONEDX_VERSION), once, about two minutes on two cores, into $(CACHE)/tools"
+	cargo install --quiet --locked --root "$(CACHE)/tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)" cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION)
 
 $(INFERNO)/inferno-flamegraph:
 	@echo "Building inferno $(INFERNO_VERSION), once, about a minute on two cores, into $(CACHE)/tools"

@@ -3,11 +3,13 @@
 //! `/proc` is not needed.
 
 pub mod case;
+pub mod chart;
 pub mod connection;
 pub mod control_plane;
 pub mod dashboard;
 pub mod go_tools;
 mod http;
+pub mod image;
 pub mod invariants;
 mod network;
 pub mod operator;
