@@ -1,0 +1,106 @@
+//! values.yaml, its schema and the sets of values for tests belong together, and what is wrong is said well.
+
+use crate::chart::{Helm, chart, only, read_values, value_files};
+use serde_json::Value;
+use std::{collections::BTreeSet, fs};
+use test_support::chart::parse_values;
+
+fn documented() -> Vec<test_support::chart::Value> {
+    parse_values(&fs::read_to_string(chart().join("values.yaml")).unwrap()).unwrap()
+}
+
+fn schema() -> Value {
+    serde_json::from_str(&fs::read_to_string(chart().join("values.schema.json")).unwrap()).unwrap()
+}
+
+/// What the schema has by path: all that has a description.
+fn described(prefix: &str, schema: &Value, found: &mut Vec<(String, String)>) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{prefix}{name}");
+        if let Some(text) = property["description"].as_str() {
+            found.push((path, text.to_owned()));
+        } else if property["const"].is_null() {
+            assert_eq!(property["additionalProperties"], false, "{path} lets unknown keys through");
+            described(&format!("{path}."), property, found);
+        }
+    }
+}
+
+#[test]
+fn the_schema_has_what_the_values_have() {
+    let (schema, mut found) = (schema(), Vec::new());
+    assert_eq!(schema["additionalProperties"], false);
+    described("", &schema, &mut found);
+    // What Helm gives a chart that another depends on.
+    let found: BTreeSet<_> = found.into_iter().filter(|(path, _)| path != "global").collect();
+    let expected = documented().into_iter().map(|value| (value.path, value.meaning)).collect();
+    assert_eq!(found, expected, "values.schema.json against values.yaml");
+}
+
+/// So that no template has a branch that nothing renders.
+#[test]
+fn every_value_is_set_otherwise_in_a_set_for_tests() {
+    let defaults = read_values(&chart().join("values.yaml"));
+    let sets: Vec<_> = value_files().iter().map(|(_, path)| read_values(path)).collect();
+    for value in documented() {
+        let pointer = format!("/{}", value.path.replace('.', "/"));
+        let default = defaults.pointer(&pointer).unwrap();
+        let differs = |set: &Value| set.pointer(&pointer).is_some_and(|set| set != default);
+        assert!(sets.iter().any(differs), "no file of ci/ sets {} to anything but {default}", value.path);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_refused_and_said() {
+    let helm = Helm::new().await;
+    let rows: &[(&[&str], &[&str])] = &[
+        (&["replicaCount=2"], &["replicaCount", "write replicas"]),
+        (&["nodeselector.a=b"], &["'nodeselector' not allowed"]),
+        (&["image.name=a"], &["at '/image'", "'name' not allowed"]),
+        (&["networkPolicy.apiServer.port=1"], &["at '/networkPolicy/apiServer'", "'port' not allowed"]),
+        (&["secretAccess=list"], &["at '/secretAccess'", "'watch', 'get'"]),
+        (&["image.digest=latest"], &["at '/image/digest'", "sha256:"]),
+        (&["log.level=verbose"], &["at '/log/level'", "'debug'"]),
+        (&["leaderElection.leaseDuration=15"], &["at '/leaderElection/leaseDuration'"]),
+        (&["budgetPercent=101"], &["at '/budgetPercent'", "100"]),
+        (&["watchNamespaces={Team}"], &["at '/watchNamespaces/0'"]),
+        (&["replicas=2", "leaderElection.enabled=false"], &["Set leaderElection.enabled=true"]),
+        (&["podMonitor.enabled=true", "serviceMonitor.enabled=true"], &["scraped twice"]),
+        (&["clickup.url=http://localhost"], &["clickup.allowInsecureHttp=true"]),
+        (&["watchNamespaces={a,a}"], &["names a namespace twice"]),
+        (&["serviceAccount.create=false"], &["serviceAccount.name"]),
+    ];
+    for (sets, expected) in rows {
+        let sets: Vec<_> = sets.iter().flat_map(|set| ["--set", set]).collect();
+        let said = helm.template(&sets).await.expect_err(&format!("{sets:?} is taken"));
+        assert!(expected.iter().all(|text| said.contains(text)), "{sets:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn lint_has_nothing_to_say() {
+    let helm = Helm::new().await;
+    for (name, file) in value_files() {
+        let chart = chart();
+        let lint = ["lint", "--strict", chart.to_str().unwrap(), "--values", file.to_str().unwrap()];
+        let said = helm.run(lint).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(said.contains("1 chart(s) linted, 0 chart(s) failed"), "{name}: {said}");
+        assert!(!said.contains("[WARNING]") && !said.contains("[ERROR]"), "{name}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_digest_decides_what_is_pulled() {
+    let helm = Helm::new().await;
+    let image = async |sets: &str| {
+        let objects = helm.objects(&["--set", sets]).await;
+        only(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["image"].clone()
+    };
+    let digest = format!("sha256:{}", "0".repeat(64));
+    assert_eq!(image("image.tag=").await, format!("clickup-operator:{}", env!("CARGO_PKG_VERSION")));
+    assert_eq!(image("image.repository=r:5000/a,image.tag=v2").await, "r:5000/a:v2");
+    assert_eq!(
+        image(&format!("image.tag=v2,image.digest={digest}")).await,
+        format!("clickup-operator:v2@{digest}")
+    );
+}
