@@ -34,10 +34,9 @@ fn strip(value: &mut Value) {
             map.retain(|key, value| {
                 let of_the_release =
                     ["instance", "version", "managed-by"].map(|name| format!("app.kubernetes.io/{name}"));
-                !of_the_release.contains(key)
-                    && !["helm.sh/chart", "helm.sh/resource-policy"].contains(&key.as_str())
-                    && !(key == "annotations"
-                        && value == &serde_json::json!({"helm.sh/resource-policy": "keep"}))
+                let kept = *value == serde_json::json!({"helm.sh/resource-policy": "keep"});
+                let only_kept = key == "annotations" && kept;
+                !(only_kept || key == "helm.sh/chart" || of_the_release.contains(key))
             });
             map.values_mut().for_each(strip);
         }
