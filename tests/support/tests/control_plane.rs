@@ -82,8 +82,9 @@ async fn killing_its_owner_ends_it() {
     for signal in ["KILL", "INT"] {
         let output =
             std::env::temp_dir().join(format!("clickup-operator-held-{}-{signal}", std::process::id()));
-        let owner = Command::new(env!("CARGO_BIN_EXE_control-plane"))
-            .arg("hold")
+        // Who runs the tests in the background ignores SIGINT, and all that is started from there would.
+        let owner = Command::new("env")
+            .args(["--default-signal=INT", env!("CARGO_BIN_EXE_control-plane"), "hold"])
             .stdout(std::fs::File::create(&output).unwrap())
             .stderr(Stdio::null())
             .stdin(Stdio::null())
