@@ -1,5 +1,5 @@
 # One program that needs no other file, for the architecture that this is built on: docker build, or docker buildx build
-# --platform linux/amd64,linux/arm64. `make image-archive` makes the same without an engine, and a test compares the two.
+# --platform linux/amd64,linux/arm64. `make image` makes the same without an engine, and a test compares the two.
 FROM rust:1.95-trixie AS build
 WORKDIR /src
 # What .dockerignore lets through: the package, and the other members of the workspace, which cargo wants to see.

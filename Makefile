@@ -53,7 +53,7 @@ TOOL := $(TARGET)/debug/control-plane tool
 BUILD := cargo build --release --locked --workspace --bin clickup-operator --bin clickup-simulator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo try dev bench bench-core chaos dashboard profile soak test lint lint-workflows fmt fuzz mutants generate docs release-check image image-archive manifests release install uninstall clean deny fuzz-tools kubectl static tools
+.PHONY: help demo try dev bench bench-core chaos dashboard profile soak test lint lint-workflows fmt fuzz mutants generate docs release-check image image-archive manifests chart program release checksums install uninstall clean deny fuzz-tools kubectl static tools
 
 ##@ See it work (real Kubernetes API server on this machine, nothing else needed)
 
@@ -165,27 +165,13 @@ clean: ## Remove what was built in the checkout; API server and tools stay in th
 
 ##@ Run it on a cluster of your own (the one that kubectl talks to: KUBECONFIG=... make install)
 
-image: ## Build the container image IMAGE=clickup-operator:VERSION with docker; without one, see image-archive
-	@docker info >/dev/null 2>&1 || { \
-	  echo "There is no docker that answers. make image-archive needs none, and writes an OCI archive." >&2; exit 1; }
-	docker build --tag "$(IMAGE)" .
-
-image-archive: static tools ## The same image as an OCI archive in dist/, without docker: skopeo copy oci-archive:FILE docker://REGISTRY/...
-	@$(TARGET)/debug/image --binary $(STATIC) --version $(VERSION) --archive dist/clickup-operator-$(VERSION)-$(TRIPLE).oci.tar
-
-manifests: tools ## All that deploy/base installs in one file, dist/install.yaml, with IMAGE=...
-	@mkdir -p dist && kubectl=$$($(TOOL) kubectl) && $(OVERLAY) && \
-	"$$kubectl" kustomize "$$overlay" > dist/install.yaml.new
-	@mv dist/install.yaml.new dist/install.yaml && echo dist/install.yaml
-
-release: image-archive manifests $(CARGO_CYCLONEDX) ## All that a release has, into dist/: program, image, chart, install.yaml, SBOM, checksums
-	cp $(STATIC) dist/clickup-operator-$(VERSION)-$(TRIPLE)
-	@# Beside each manifest is where it writes; the operator's is all that is wanted.
-	$(CARGO_CYCLONEDX) cyclonedx --quiet --format json --target $(TRIPLE) --override-filename sbom.cdx
-	mv sbom.cdx.json dist/clickup-operator-$(VERSION).cdx.json
-	rm -f tests/*/sbom.cdx.json
-	@helm=$$($(TOOL) helm) && "$$helm" package deploy/charts/clickup-operator --destination dist
-	cd dist && sha256sum clickup-operator-$(VERSION)* install.yaml > SHA256SUMS
+image: ## Build the container image IMAGE=clickup-operator:VERSION with docker; where none answers, as an OCI archive in dist/
+	@if docker info >/dev/null 2>&1; then \
+	  docker build --tag "$(IMAGE)" .; \
+	else \
+	  echo "No docker answers: the image becomes an OCI archive, for skopeo copy oci-archive:FILE docker://REGISTRY/..."; \
+	  $(MAKE) --no-print-directory image-archive; \
+	fi
 
 # The image is patched in by a kustomization in the build directory; deploy/ stays as it is. JSON 6902, because
 # it takes any IMAGE as it is written, with port, tag or digest.
@@ -209,7 +195,40 @@ uninstall: kubectl ## Remove the operator, the CRD and with it all ClickUpConnec
 	@echo "Removing the operator with context $$(kubectl config current-context)"
 	kubectl delete -k deploy/base --ignore-not-found
 
+##@ Make a release (docs/releases.md), into dist/
+
+# Also where docker is there.
+image-archive: static tools
+	@$(TARGET)/debug/image --binary $(STATIC) --version $(VERSION) --archive dist/clickup-operator-$(VERSION)-$(TRIPLE).oci.tar
+
+manifests: tools ## All that deploy/base installs in one file, dist/install.yaml, with IMAGE=...
+	@mkdir -p dist && kubectl=$$($(TOOL) kubectl) && $(OVERLAY) && \
+	"$$kubectl" kustomize "$$overlay" > dist/install.yaml.new
+	@mv dist/install.yaml.new dist/install.yaml && echo dist/install.yaml
+
+chart: tools ## The Helm chart as a package in dist/, its values with IMAGE=REPOSITORY:TAG@DIGEST
+	@rm -rf $(TARGET)/chart && mkdir -p $(TARGET)/chart dist && cp -r deploy/charts/clickup-operator $(TARGET)/chart/
+	@image='$(IMAGE)' && digest= tag= && \
+	case "$$image" in *@*) digest=$${image#*@} image=$${image%%@*};; esac && \
+	case "$${image##*/}" in *:*) tag=$${image##*:} image=$${image%:*};; esac && \
+	sed -i -e '/^image:/,/^[^ ]/ {' -e "s|^  repository: .*|  repository: $$image|" -e "s|^  tag: .*|  tag: \"$$tag\"|" \
+	  -e "s|^  digest: .*|  digest: \"$$digest\"|" -e '}' $(TARGET)/chart/clickup-operator/values.yaml
+	@helm=$$($(TOOL) helm) && "$$helm" package $(TARGET)/chart/clickup-operator --destination dist >/dev/null
+	@echo dist/clickup-operator-$(VERSION).tgz
+
+program: image-archive $(CARGO_CYCLONEDX) ## The operator as a program of one file for TRIPLE=..., its image as an archive, and its SBOM, in dist/
+	cp $(STATIC) dist/clickup-operator-$(VERSION)-$(TRIPLE)
+	@# Beside each manifest is where it writes; the operator's is all that is wanted.
+	$(CARGO_CYCLONEDX) cyclonedx --quiet --format json --target $(TRIPLE) --override-filename sbom.cdx
+	mv sbom.cdx.json dist/clickup-operator-$(VERSION)-$(TRIPLE).cdx.json
+	rm -f tests/*/sbom.cdx.json
+
+release: program chart manifests checksums ## All that a release has, into dist/: program, image, SBOM, chart, install.yaml, checksums
+
 # What the targets above need; not for people.
+
+checksums:
+	cd dist && sha256sum clickup-operator-$(VERSION)* install.yaml > SHA256SUMS
 
 kubectl:
 	@command -v kubectl >/dev/null || { \
