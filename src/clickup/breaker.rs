@@ -31,15 +31,26 @@ impl Breaker {
         Self::default()
     }
 
-    /// Whether a token may be asked about now. Who may not fails for the reason of the outage.
+    /// Whether a token may be asked about now, as a probe if it is open. Who may not fails for the reason of the outage.
     ///
     /// # Errors
     /// The latest failure, when it is open and this second's probes are taken.
     pub fn permit(&mut self, now: Timestamp) -> Result<(), NoVerdict> {
         let Some(no) = &self.open else { return Ok(()) };
-        let free = self.probes.iter_mut().find(|at| at.is_none_or(|at| !within(SECOND, at, now)));
+        let free = self.probes.iter_mut().find(|at| is_free(at, now));
         *free.ok_or_else(|| no.clone())? = Some(now);
         Ok(())
+    }
+
+    /// The same for who is still to wait for its turn: it takes no probe.
+    ///
+    /// # Errors
+    /// As [`Self::permit`].
+    pub fn look(&self, now: Timestamp) -> Result<(), NoVerdict> {
+        match &self.open {
+            Some(no) if !self.probes.iter().any(|at| is_free(at, now)) => Err(no.clone()),
+            _ => Ok(()),
+        }
     }
 
     /// A check of this token ended so on `/user` or `/team`; `tokens` is how many are in use. Whether that opened it.
@@ -93,6 +104,11 @@ impl Breaker {
 fn is_outage(reason: Reason) -> bool {
     use Reason::{ConnectFailed, ServerError, TLSFailed, TimedOut, UnexpectedResponse};
     matches!(reason, ConnectFailed | TLSFailed | TimedOut | ServerError | UnexpectedResponse)
+}
+
+/// Whether the probe permitted then is one of a second that is over.
+fn is_free(probe: &Option<Timestamp>, now: Timestamp) -> bool {
+    probe.is_none_or(|at| !within(SECOND, at, now))
 }
 
 /// Less than this apart; what a clock that was set back left in the future counts only if it is as near.

@@ -13,7 +13,7 @@ use crate::{
 };
 use clap::{Args, ValueEnum};
 use reqwest::Url;
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::error;
@@ -39,8 +39,9 @@ pub struct RunArgs {
     ca_file: Option<PathBuf>,
 
     /// Proxy for requests to ClickUp; left out, HTTPS_PROXY, HTTP_PROXY and NO_PROXY count
-    #[arg(long, env = "CLICKUP_OPERATOR_PROXY", value_name = "URL")]
-    proxy: Option<Url>,
+    // A text, for what cannot be parsed would be quoted: there may be a password in it.
+    #[arg(long, env = "CLICKUP_OPERATOR_PROXY", hide_env_values = true, value_name = "URL")]
+    proxy: Option<String>,
 
     /// Bytes after which an answer of ClickUp's is given up
     #[arg(long, env = "CLICKUP_OPERATOR_MAX_BODY", default_value_t = 64 * 1024 * 1024, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1024..))]
@@ -148,6 +149,9 @@ fn poll_interval(text: &str) -> Result<Duration, String> {
 /// Why the operator does not start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// The proxy is none.
+    #[error("--proxy is no URL: write one such as http://proxy.example.com:3128")]
+    Proxy(#[source] <Url as FromStr>::Err),
     /// A flag about ClickUp cannot be used.
     #[error(transparent)]
     ClickUp(#[from] ClientError),
@@ -177,18 +181,7 @@ pub enum RunError {
 /// Says which flag or part of the environment to correct.
 pub async fn run(args: RunArgs) -> Result<(), RunError> {
     observe::init(args.log_format, args.log_level);
-    let clickup = clickup::Client::new(ClientOptions {
-        url: args.clickup_url,
-        allow_insecure_http: args.allow_insecure_http,
-        ca_file: args.ca_file,
-        proxy: args.proxy,
-        max_body: args.max_body,
-        connections: usize::from(args.concurrency) * 4,
-    })?;
     let traces = if args.otel { Traces::start()? } else { Traces::default() };
-    let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
-    let _servers =
-        Servers::start(args.metrics_addr, args.health_addr, metrics.clone(), health.clone()).await?;
     let options = ControllerOptions {
         namespaces: args.watch_namespaces,
         selector: args.watch_label_selector,
@@ -201,6 +194,17 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         status: StatusOptions { username: args.status_username, heartbeat: args.status_heartbeat.signed() },
         tracer: traces.tracer(),
     };
+    let clickup = clickup::Client::new(ClientOptions {
+        url: args.clickup_url,
+        allow_insecure_http: args.allow_insecure_http,
+        ca_file: args.ca_file,
+        proxy: args.proxy.as_deref().map(Url::from_str).transpose().map_err(RunError::Proxy)?,
+        max_body: args.max_body,
+        connections: options.requests(),
+    })?;
+    let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
+    let _servers =
+        Servers::start(args.metrics_addr, args.health_addr, metrics.clone(), health.clone()).await?;
     let (stop, _signals) = stop_signal()?;
     let (candidacy, term) = if args.leader_elect {
         let lease = LeaseOptions {

@@ -97,6 +97,11 @@ pub(super) fn rejected_period(interval: Duration) -> Duration {
     interval.max(Duration::from_mins(10))
 }
 
+/// The longest that anything is put off: a routine check by one and a half periods, a limited one until its reset.
+pub(super) fn longest_wait(interval: Duration) -> SignedDuration {
+    (rejected_period(interval).signed() * 2).max(SignedDuration::from_mins(61))
+}
+
 /// How long to wait after the n-th check in a row without a verdict: exponential, with jitter, from 5 s to the lesser of
 /// `interval` and 5 min. `seed` makes the jitter: the same for all who are to ask together.
 pub fn retry_after(failures: u32, interval: Duration, seed: u64) -> SignedDuration {

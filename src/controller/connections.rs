@@ -96,6 +96,8 @@ fn concerned(event: Event<StoredConnection>) -> Option<StoredConnection> {
 struct Selectors {
     /// Whose owners know it, by uid.
     told: HashSet<String>,
+    /// Of these, those that a list under way has not shown yet: they may be gone.
+    told_before: HashSet<String>,
 }
 
 impl Selectors {
@@ -104,16 +106,18 @@ impl Selectors {
         match event {
             Event::Apply(stored) | Event::InitApply(stored) => {
                 let uid = stored.metadata.uid.clone().unwrap_or_default();
+                let told_before = self.told_before.remove(&uid);
                 if take_selector(stored).is_none() {
                     self.told.remove(&uid);
-                } else if self.told.insert(uid) {
+                } else if self.told.insert(uid) && !told_before {
                     context.transitions.selector_ignored(stored);
                 }
             }
             Event::Delete(stored) => {
                 self.told.remove(stored.metadata.uid.as_deref().unwrap_or_default());
             }
-            Event::Init | Event::InitDone => {}
+            Event::Init => self.told_before.extend(self.told.drain()),
+            Event::InitDone => self.told_before.clear(),
         }
     }
 }

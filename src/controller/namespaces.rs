@@ -3,7 +3,8 @@
 
 use super::{
     lock,
-    watches::{self, is_forbidden, watch_error},
+    scope::Scope,
+    watches::{self, Trouble, is_forbidden},
 };
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::Namespace;
@@ -20,7 +21,7 @@ use std::{
     },
 };
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::info;
 
 /// The labels of a namespace.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -87,8 +88,11 @@ impl Namespaces {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
         let events = watcher(api, watcher::Config::default().streaming_lists()).backoff(watches::backoff());
         pin_mut!(events);
-        let (mut listed, mut failing) = (HashMap::new(), false);
+        let mut trouble =
+            Trouble::new(&Scope::Cluster, "Namespaces", "who is selected by labels is noticed late");
+        let mut listed = HashMap::new();
         while let Some(event) = events.next().await {
+            trouble.note(&event);
             match event {
                 Ok(watcher::Event::Init) => listed = HashMap::new(),
                 Ok(watcher::Event::InitApply(namespace)) => {
@@ -96,7 +100,6 @@ impl Namespaces {
                     listed.insert(name, labels);
                 }
                 Ok(watcher::Event::InitDone) => {
-                    failing = false;
                     self.denied.store(false, Ordering::Relaxed);
                     *lock(&self.labels) = Some(std::mem::take(&mut listed));
                     changed(Changed::All);
@@ -118,12 +121,6 @@ impl Namespaces {
                 Err(error) => {
                     if is_forbidden(&error) && !self.denied.swap(true, Ordering::Relaxed) {
                         changed(Changed::All);
-                    }
-                    if !std::mem::replace(&mut failing, true) {
-                        warn!(
-                            error = watch_error(&error),
-                            "the watch of Namespaces fails, who is selected by labels is noticed late: it is tried again"
-                        );
                     }
                 }
             }

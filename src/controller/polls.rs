@@ -110,11 +110,11 @@ struct PolledMetadata {
     resource_version: Box<str>,
 }
 
-/// What the log says of polls: one line when they begin to fail, and one when they work again. That one Secret may not be
-/// read is not the others' matter, and told once for each namespace.
+/// What the log says of polls: one line when the first fails, and one when all work again. That one Secret may not be read
+/// is not the others' matter, and told once for each namespace.
 #[derive(Default)]
 struct Trouble {
-    failing: bool,
+    failing: HashSet<Place>,
     refused: HashSet<Place>,
 }
 
@@ -125,24 +125,30 @@ impl Trouble {
             Some(error) if error.code() == Some(403) => {
                 let known = self.is_refused(namespace);
                 self.refused.insert(place.clone());
+                self.works(place);
                 if !known {
                     let name = place.name();
                     warn!(namespace, name, %error, "Secrets may not be read: what changes in them is not noticed; it is tried again");
                 }
             }
             Some(error) => {
-                if !std::mem::replace(&mut self.failing, true) {
+                if self.failing.is_empty() {
                     warn!(%error, "polls of Secrets fail, edits of Secrets are noticed late: they go on");
                 }
+                self.failing.insert(place.clone());
             }
             None => {
-                if std::mem::take(&mut self.failing) {
-                    info!("polls of Secrets work again");
-                }
+                self.works(place);
                 if self.refused.remove(place) && !self.is_refused(namespace) {
                     info!(namespace, "Secrets may be read again");
                 }
             }
+        }
+    }
+
+    fn works(&mut self, place: &Place) {
+        if self.failing.remove(place) && self.failing.is_empty() {
+            info!("polls of Secrets work again");
         }
     }
 
@@ -152,7 +158,8 @@ impl Trouble {
 
     /// Forgets Secrets that nobody refers to any more.
     fn forget(&mut self, is_referred_to: impl Fn(&Place) -> bool) {
-        self.refused.retain(is_referred_to);
+        self.refused.retain(&is_referred_to);
+        self.failing.retain(is_referred_to);
     }
 }
 
@@ -200,14 +207,24 @@ mod tests {
         trouble.note(&a, Some(&refused));
         trouble.note(&b, Some(&refused));
         trouble.note(&Place::new("y", "c"), None);
-        assert!(trouble.is_refused("x") && !trouble.is_refused("y") && !trouble.failing);
+        assert!(trouble.is_refused("x") && !trouble.is_refused("y") && trouble.failing.is_empty());
         trouble.note(&a, None);
         assert!(trouble.is_refused("x"), "b is refused still");
         trouble.forget(|place| *place != b);
         assert!(!trouble.is_refused("x"));
+    }
+
+    #[test]
+    fn what_fails_here_and_there_is_one_trouble() {
+        let mut trouble = Trouble::default();
+        let (a, b) = (Place::new("x", "a"), Place::new("x", "b"));
         trouble.note(&a, Some(&ApiError::TimedOut));
-        assert!(trouble.failing && !trouble.is_refused("x"));
         trouble.note(&b, None);
-        assert!(!trouble.failing);
+        assert!(!trouble.failing.is_empty() && !trouble.is_refused("x"), "a fails still");
+        trouble.note(&a, None);
+        assert!(trouble.failing.is_empty());
+        trouble.note(&a, Some(&ApiError::TimedOut));
+        trouble.forget(|place| *place != a);
+        assert!(trouble.failing.is_empty(), "nobody refers to it any more");
     }
 }

@@ -28,7 +28,7 @@ use kube::{
     runtime::{controller::Action, reflector::Store, watcher::Event},
 };
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -191,19 +191,12 @@ fn source(stored: &StoredConnection, spec: &ClickUpConnectionSpec, context: &Con
         Some(false) => {
             // One that refers itself has nothing to share, and its owner nothing to correct.
             if shared.connection_ref.is_none() {
-                let is_refused = {
+                let refused = {
                     let (store, namespaces) = (context.store.clone(), context.namespaces.clone());
                     let (referrers, owner) = (context.referrers.clone(), connection_ref(&owner.metadata));
-                    move |namespace: &str| {
-                        let spec = store.get(&owner).and_then(|owner| owner.spec.clone().ok());
-                        let place = owner.namespace.as_deref().unwrap_or_default();
-                        let labels = namespaces.labels(namespace);
-                        let refused = |spec| shares(&spec, place, namespace, labels.as_ref()) == Some(false);
-                        let refers = |r: &ConnectionRef| r.namespace.as_deref() == Some(namespace);
-                        spec.is_some_and(refused) && lock(&referrers).of(&owner).any(refers)
-                    }
+                    move || refused_namespaces(&owner, &store, &lock(&referrers), &namespaces)
                 };
-                context.refusals.note(&owner, namespace, &context.transitions, Timestamp::now(), is_refused);
+                context.refusals.note(&owner, &context.transitions, Timestamp::now(), refused);
             }
             Sourcing::Known(None)
         }
@@ -211,6 +204,24 @@ fn source(stored: &StoredConnection, spec: &ClickUpConnectionSpec, context: &Con
         None if context.namespaces.are_denied() => Sourcing::Known(None),
         None => Sourcing::Open,
     }
+}
+
+/// The namespaces that refer to a connection without being allowed to.
+fn refused_namespaces(
+    owner: &ConnectionRef,
+    store: &Store<StoredConnection>,
+    referrers: &Referrers,
+    namespaces: &Namespaces,
+) -> BTreeSet<String> {
+    let stored = store.get(owner);
+    let Some(Ok(spec)) = stored.as_deref().map(|stored| &stored.spec) else { return BTreeSet::new() };
+    let place = owner.namespace.as_deref().unwrap_or_default();
+    let referring = referrers.of(owner).filter_map(|referrer| referrer.namespace.clone());
+    let referring: BTreeSet<_> = referring.collect();
+    let is_refused = |namespace: &String| {
+        shares(spec, place, namespace, namespaces.labels(namespace).as_ref()) == Some(false)
+    };
+    referring.into_iter().filter(is_refused).collect()
 }
 
 /// The object's version and status: those last written, until the watch shows them or newer ones.
@@ -346,7 +357,12 @@ async fn settle(
     }
     let written =
         status_writer::write(&context.client, stored, version.as_deref(), status.as_ref(), &next).await;
-    context.metrics.status(if written.is_ok() { "written" } else { "failed" });
+    context.metrics.status(match &written {
+        Ok(Some(_)) => "written",
+        Ok(None) => "gone",
+        Err(ReconcileError::Conflict) => "conflict",
+        Err(_) => "failed",
+    });
     if let Some(made) = written? {
         context.transitions.tell(stored, status.as_ref(), &next);
         memory.written = Some(Box::new(Written { version: made, status: next.clone() }));
@@ -369,7 +385,8 @@ fn action(wake: Option<Timestamp>) -> Action {
 pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>) {
     match event {
         Event::Apply(stored) | Event::InitApply(stored) => {
-            context.registry.see(stored, Timestamp::now());
+            let listing = matches!(event, Event::InitApply(_));
+            context.registry.see(stored, listing, Timestamp::now());
             refers(context, stored);
         }
         Event::Delete(stored) => {
@@ -385,7 +402,7 @@ pub(super) fn take_in(context: &Context, event: &Event<StoredConnection>) {
         Event::InitDone => {
             let store = &context.store;
             let uids: HashSet<_> = store.state().iter().filter_map(|c| c.metadata.uid.clone()).collect();
-            context.registry.retain(|uid| uids.contains(uid));
+            context.registry.listed(|uid| uids.contains(uid), Timestamp::now());
             let is_there = |connection: &ConnectionRef| store.get(connection).is_some();
             lock(&context.index).retain(is_there);
             context.namespaces.want(lock(&context.referrers).retain(is_there));

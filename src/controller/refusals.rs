@@ -26,30 +26,24 @@ pub(super) struct Refusals {
 
 #[derive(Default)]
 struct Refused {
-    /// Not told of yet.
-    namespaces: BTreeSet<String>,
     quiet_until: Timestamp,
     telling: Option<AbortOnDropHandle<()>>,
 }
 
 impl Refusals {
-    /// Takes in that a connection of this namespace was refused; its owner is told in a while, together with others, if that
-    /// is still so.
+    /// Takes in that a reference to this connection was refused; its owner is told in a while which namespaces are refused
+    /// then.
     pub(super) fn note(
         &self,
         owner: &StoredConnection,
-        namespace: &str,
         transitions: &Transitions,
         now: Timestamp,
-        is_refused: impl Fn(&str) -> bool + Send + 'static,
+        refused_namespaces: impl Fn() -> BTreeSet<String> + Send + 'static,
     ) {
         let uid = owner.metadata.uid.clone().unwrap_or_default();
         let mut by_owner = lock(&self.by_owner);
         by_owner.retain(|_, refused| refused.telling.is_some() || refused.quiet_until > now);
         let refused = by_owner.entry(uid.clone()).or_default();
-        if refused.namespaces.len() < NAMED {
-            refused.namespaces.insert(namespace.to_owned());
-        }
         if refused.telling.is_some() {
             return;
         }
@@ -64,8 +58,7 @@ impl Refusals {
             let Some(refused) = locked.get_mut(&uid) else { return };
             // This very task: it must not end itself before it is done.
             let _this = refused.telling.take();
-            let namespaces: Vec<_> =
-                std::mem::take(&mut refused.namespaces).into_iter().filter(|n| is_refused(n)).collect();
+            let namespaces: Vec<_> = refused_namespaces().into_iter().take(NAMED).collect();
             if !namespaces.is_empty() {
                 refused.quiet_until = Timestamp::now() + BETWEEN;
                 transitions.refused(&owner, &namespaces);

@@ -62,8 +62,9 @@ pub(super) struct Written {
 }
 
 impl Registry {
-    /// Takes in a connection; of one not seen before, what its status says. Its first pass is due.
-    pub(super) fn see(&self, stored: &StoredConnection, now: Timestamp) {
+    /// Takes in a connection; of one not seen before, what its status says. Its first pass is due, unless it is one of a
+    /// list: the controller begins no pass before the end of that.
+    pub(super) fn see(&self, stored: &StoredConnection, listing: bool, now: Timestamp) {
         let uid = stored.metadata.uid.clone().unwrap_or_default();
         let fresh = || {
             let session = Session::recall(stored, now);
@@ -73,7 +74,7 @@ impl Registry {
             Arc::new(Entry {
                 memory: tokio::sync::Mutex::new(memory),
                 gauges,
-                due_at: AtomicI64::new(now.as_millisecond()),
+                due_at: AtomicI64::new(if listing { NEVER } else { now.as_millisecond() }),
                 began_at: AtomicI64::new(NEVER),
                 recalled_version: recalled_version(stored),
             })
@@ -111,9 +112,11 @@ impl Registry {
         lock(&self.entries).remove(uid);
     }
 
-    /// Forgets the connections that are gone.
-    pub(super) fn retain(&self, is_there: impl Fn(&str) -> bool) {
-        lock(&self.entries).retain(|uid, _| is_there(uid));
+    /// All connections were listed: forgets those that are gone. A pass over each of the others is due.
+    pub(super) fn listed(&self, is_there: impl Fn(&str) -> bool, now: Timestamp) {
+        let mut entries = lock(&self.entries);
+        entries.retain(|uid, _| is_there(uid));
+        entries.values().for_each(|entry| entry.due(Some(now)));
     }
 
     /// For how long there is work that is due, and no pass ends; or one pass does not, though it has a deadline. An API
@@ -164,7 +167,7 @@ mod tests {
                 "spec": {"tokenSecretRef": {"name": "s"}},
             }))
             .unwrap();
-            registry.see(&stored, at(0));
+            registry.see(&stored, false, at(0));
             registry.entry(&stored).unwrap()
         });
         (registry, entries)
@@ -183,6 +186,17 @@ mod tests {
         registry.passed(&one, at(101));
         one.due(Some(at(700)));
         assert_eq!(lag(&registry, 301), 200, "the other is due, and since then nothing has ended");
+    }
+
+    #[test]
+    fn a_list_that_stands_still_does_not_lag() {
+        let registry = Registry::default();
+        let stored: StoredConnection =
+            serde_json::from_value(json!({"metadata": {"name": "c", "uid": "a"}, "spec": {}})).unwrap();
+        registry.see(&stored, true, at(0));
+        assert_eq!(lag(&registry, 1000), 0, "no pass can begin");
+        registry.listed(|_| true, at(1000));
+        assert_eq!(lag(&registry, 1100), 100);
     }
 
     #[test]

@@ -47,7 +47,7 @@ use tracing::{info, warn};
 
 /// After the end was asked for, checks that run get this long to end and to be written. The rest of the ten seconds that
 /// a Pod is given at least is for the passes under way and the Events.
-const DRAIN: Duration = Duration::from_secs(6);
+const DRAIN: Duration = Duration::from_secs(5);
 const LAST_PASSES: Duration = Duration::from_secs(2);
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
@@ -85,8 +85,9 @@ pub enum SecretAccess {
 impl ControllerOptions {
     /// Watches that are open at the same time.
     pub fn watches(&self) -> usize {
-        // Connections and Secrets, and once for all the Namespaces.
-        2 * self.namespaces.len().max(1) + 1
+        // Of connections and, unless they are polled, Secrets in each; and once for all of Namespaces.
+        let each = if self.secrets == SecretAccess::Watch { 2 } else { 1 };
+        each * self.namespaces.len().max(1) + 1
     }
 
     /// Requests to ClickUp at the same time: who sends one mostly waits, so there are more of them than passes.
@@ -155,13 +156,17 @@ pub async fn run(
             namespaces.watch(client, changed).await;
         }
     }));
+    let watching = match options.secrets {
+        SecretAccess::Watch => "watching ClickUpConnections and Secrets",
+        SecretAccess::Get { .. } => "watching ClickUpConnections, and polling the Secrets that they refer to",
+    };
     let ready = AbortOnDropHandle::new(tokio::spawn({
         let health = health.clone();
         let mut unsettled = context.unsettled.subscribe();
         async move {
             if unsettled.wait_for(HashSet::is_empty).await.is_ok() {
                 health.set_ready(true);
-                info!("watching ClickUpConnections and Secrets");
+                info!("{watching}");
             }
         }
     }));

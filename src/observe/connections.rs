@@ -20,7 +20,7 @@ pub struct Gauges {
     pub token_written: Option<NonZeroI64>,
     /// Requests per minute that ClickUp grants the token.
     pub limit: Option<u32>,
-    /// How many of these were left when ClickUp last answered.
+    /// How many of these were left at the last check.
     pub remaining: Option<u32>,
 }
 
@@ -100,7 +100,7 @@ const FAMILIES: [Family; 7] = [
     },
     Family {
         name: "connection_rate_limit_remaining_requests",
-        help: "Requests that were left of a token's minute when ClickUp last answered, whoever used the others",
+        help: "Requests that were left of a token's minute at the connection's last check, whoever used the others",
         unit: None,
         value: |_, gauges| Some(Value::Number(gauges.remaining?.into())),
     },

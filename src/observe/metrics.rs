@@ -30,7 +30,7 @@ use std::{
 };
 
 /// What may become of a status and of an Event.
-const STATUS_OUTCOMES: [&str; 3] = ["written", "failed", "unchanged"];
+const STATUS_OUTCOMES: [&str; 5] = ["written", "conflict", "gone", "failed", "unchanged"];
 const EVENT_OUTCOMES: [&str; 3] = ["sent", "failed", "dropped"];
 
 /// What comes of a check whose token was rejected for the first time.

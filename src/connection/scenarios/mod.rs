@@ -1,5 +1,6 @@
 //! Histories of one connection, told to the decision core in the order in which things happen: no IO, the time passed in.
 
+mod clocks;
 mod demands;
 mod edits;
 mod limits;

@@ -18,6 +18,9 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
+/// How long an annotation waits after the last one, where another's token is used.
+const BETWEEN_ANNOTATIONS: SignedDuration = SignedDuration::from_mins(1);
+
 /// What reading the Secret came to.
 #[derive(Clone, Debug)]
 pub enum TokenReading {
@@ -215,7 +218,8 @@ impl Session {
             failed_at: None,
             answered_at: None,
             attempted: false,
-            last_verdict: status.and_then(|s| s.last_verified_time.as_ref()).map(|t| t.0),
+            // It was written by another machine's clock.
+            last_verdict: status.and_then(|s| s.last_verified_time.as_ref()).map(|t| t.0.min(now)),
             completed_at: now,
             waiting_since: None,
             held: None,
@@ -306,6 +310,17 @@ impl Session {
             // What it knows besides is no older than before.
             self.not_before = self.not_before.max(self.answered_at);
         }
+    }
+
+    /// A clock that was set back must not put off what was planned by the time before.
+    fn follow_clock(&mut self, now: Timestamp) {
+        let Some(interval) = self.interval() else { return };
+        let longest = schedule::longest_wait(interval);
+        match &mut self.next {
+            Next::At(at) | Next::Confirm(at) => *at = (*at).min(now + longest),
+            Next::Routine { last, .. } => *last = (*last).min(now),
+        }
+        self.quiet_until = self.quiet_until.filter(|until| *until <= now + BETWEEN_ANNOTATIONS);
     }
 
     fn due(&self) -> Timestamp {

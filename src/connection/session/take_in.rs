@@ -1,6 +1,6 @@
 //! What happens to a connection, as it comes.
 
-use super::{CheckRequest, Checking, Held, Next, Seen, Session, TokenReading};
+use super::{BETWEEN_ANNOTATIONS, CheckRequest, Checking, Held, Next, Seen, Session, TokenReading};
 use crate::{
     api::{ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Reason, StoredConnection},
     connection::{
@@ -10,9 +10,6 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
-
-/// How long an annotation waits after the last one, where another's token is used.
-const BETWEEN_ANNOTATIONS: SignedDuration = SignedDuration::from_mins(1);
 
 impl Session {
     /// Takes in the spec, where its token comes from (`None` if the connection that it refers to is not shared with it),
@@ -25,6 +22,7 @@ impl Session {
         status: Option<&ClickUpConnectionStatus>,
         now: Timestamp,
     ) {
+        self.follow_clock(now);
         let lender = source.as_ref().and_then(|s| s.lender.as_ref());
         let token_type = source.as_ref().map_or(spec.token_type, |s| s.token_type);
         let demand = Demand::of(spec, token_type);

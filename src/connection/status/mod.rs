@@ -347,6 +347,7 @@ fn last_verified(
         return written;
     };
     let changed = facts.previous != Some(next);
-    let old = written.as_ref().is_none_or(|t| exact.duration_since(t.0) >= heartbeat);
+    // What lies ahead was written by a clock that was ahead.
+    let old = written.as_ref().is_none_or(|t| t.0 > exact || exact.duration_since(t.0) >= heartbeat);
     if changed || old { Some(Time(exact)) } else { written }
 }

@@ -106,8 +106,9 @@ impl Asker {
         if !answers.iter().any(|(_, answer)| matches!(answer, NodeVerdict::TokenDead)) {
             return Ok((asked, valid(identity, answers), retry_at));
         }
-        // A call on an id cannot reject a token; the token itself is asked about again at once.
-        let at_once = OnBehalf { annotated: false, ..check.on_behalf.clone() };
+        // A call on an id cannot reject a token; the token itself is asked about again at once, ahead of the budget.
+        let at_once =
+            OnBehalf { annotated: false, urgency: Urgency::Confirmation, ..check.on_behalf.clone() };
         match self.identity(check, check.state.now(), at_once).await? {
             (asked, Judgement::Valid(_)) => Ok((asked, valid(identity, answers), retry_at)),
             (asked, other) => Ok((asked, without_identity(other), check.state.lock().identity.retry_at())),

@@ -51,13 +51,20 @@ impl Asker {
             self.after_last_annotation(state, errand).await?;
         }
         let span = &errand.on_behalf.span;
-        if let Err(no) = state.permit() {
+        let in_outage = |no| {
             span.in_outage();
             let (asked, answer) = (state.now(), state.judge(TokenVerdict::NoVerdict(no), false));
             state.settle(asked, &answer, None);
-            return Some((asked, answer));
+            Some((asked, answer))
+        };
+        if let Err(no) = state.look() {
+            return in_outage(no);
         }
         let (mut permit, _place) = self.place(state, errand, 2, true).await?;
+        // The outage may have begun while thousands waited for their turn.
+        if let Err(no) = state.permit() {
+            return in_outage(no);
+        }
         let asked = state.now();
         if errand.on_behalf.annotated {
             state.lock().annotation_at = asked + BETWEEN_ANNOTATIONS;
@@ -80,7 +87,9 @@ impl Asker {
         let mut waiting = None;
         loop {
             let (now, free) = (state.now(), state.lock().annotation_at);
-            if free <= now || errand.urgency() == Urgency::Confirmation {
+            // One that is farther away was planned by a clock that was set back since.
+            let is_over = free <= now || free > now + BETWEEN_ANNOTATIONS;
+            if is_over || errand.urgency() == Urgency::Confirmation {
                 return Some(());
             }
             errand.advance(Progress::Held);

@@ -149,9 +149,14 @@ impl TokenCell {
             .map_or(backoff, |turn| backoff.min(turn.mul_f64(0.5 + self.key.spread() / 2.0)))
     }
 
-    /// Whether ClickUp may be asked about the token, or is known not to answer.
+    /// Whether ClickUp may be asked about the token now, or is known not to answer.
     pub(super) fn permit(&self) -> Result<(), NoVerdict> {
         lock(&self.tokens.breaker).permit(self.now())
+    }
+
+    /// Whether there is any use in waiting until it may.
+    pub(super) fn look(&self) -> Result<(), NoVerdict> {
+        lock(&self.tokens.breaker).look(self.now())
     }
 }
 

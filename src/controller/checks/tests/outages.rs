@@ -62,6 +62,16 @@ async fn an_outage_in_which_requests_hang_ends_for_all_within_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_met_at_the_start_is_told_to_all_who_wait_for_their_turn() {
+    let clickup = Simulated::new(1000);
+    clickup.world(|w| (w.hangs, w.down) = (true, true));
+    // The first hang for half a minute, and then the first probes.
+    let stories = live(&clickup, 10, 70, each_its_token(1000, "10m")).await;
+    let untold: Vec<_> = stories.iter().filter(|s| s.ready != "Unknown/TimedOut").collect();
+    assert!(untold.is_empty(), "{} of 1000, such as {:?}", untold.len(), untold[0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_fails_alone_keeps_its_backoff() {
     let clickup = Simulated::new(1000);
     clickup.world(|w| w.fails = Some(0));
