@@ -47,43 +47,46 @@ BOOK := $(TARGET)/debug/book build --mdbook "$(MDBOOK)" --to $(TARGET)/book
 ZIZMOR_VERSION := 1.32.0
 ZIZMOR := $(CACHE)/tools/zizmor-$(ZIZMOR_VERSION)/bin/zizmor
 # The operator with the C library linked in and its dependencies listed inside.
-STATIC := $(TARGET)/$(TRIPLE)/release/clickup-operator
+STATIC := $(TARGET)/$(TRIPLE)/dist/clickup-operator
 TOOL := $(TARGET)/debug/control-plane tool
-# Only what a target needs: each program is optimised as a whole when it is linked, which takes a minute or two.
-BUILD := cargo build --release --locked --workspace --bin clickup-operator --bin clickup-simulator
+# Only what a target needs.
+BUILD := cargo build --release --locked --workspace --bin clickup-simulator
+# The operator as it is shipped, for what measures it.
+SHIP := cargo build --profile dist --locked --package clickup-operator --bin clickup-operator
+SHIPPED := $(TARGET)/dist/clickup-operator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo try dev bench bench-core chaos dashboard profile soak test lint lint-workflows fmt fuzz mutants generate docs release-check image image-archive manifests chart program release checksums install uninstall clean deny fuzz-tools kubectl static tools
+.PHONY: help demo try dev bench bench-core chaos dashboard profile soak test lint lint-workflows fmt fuzz mutants generate docs release-check release-notes image image-archive manifests chart program release checksums install uninstall clean deny fuzz-tools kubectl static tools
 
 ##@ See it work (real Kubernetes API server on this machine, nothing else needed)
 
 demo: ## A story in the terminal, half a minute: what the operator does, with real kubectl output
-	@$(BUILD) --bin demo
+	@$(BUILD) --bin clickup-operator --bin demo
 	@$(TARGET)/release/demo
 
 try: ## Check a ClickUp token of yours with the real ClickUp; asks for it, or takes CLICKUP_TOKEN; leaves nothing behind
-	@$(BUILD) --bin try-clickup
+	@$(BUILD) --bin clickup-operator --bin try-clickup
 	@$(TARGET)/release/try-clickup
 
 dev: ## API server, simulated ClickUp and operator, left running until Ctrl-C, with the KUBECONFIG to export
-	@$(BUILD) --bin dev
+	@$(BUILD) --bin clickup-operator --bin dev
 	@$(TARGET)/release/dev
 
 bench: ## Beside a bare loop: all sizes in half an hour, or SIZE=1000 alone in five minutes; BENCH_ARGS=--write-docs
-	@$(BUILD) --bin bench
-	@$(TARGET)/release/bench $(if $(SIZE),--size $(SIZE)) $(BENCH_ARGS)
+	@$(SHIP) && $(BUILD) --bin bench
+	@$(TARGET)/release/bench --operator $(SHIPPED) $(if $(SIZE),--size $(SIZE)) $(BENCH_ARGS)
 
 soak: ## Whether memory grows: MINUTES=120 of everyday life with 500 connections; SOAK_ARGS=--write-docs
-	@$(BUILD) --bin soak
-	@$(TARGET)/release/soak --minutes $(MINUTES) $(SOAK_ARGS)
+	@$(SHIP) && $(BUILD) --bin soak
+	@$(TARGET)/release/soak --operator $(SHIPPED) --minutes $(MINUTES) $(SOAK_ARGS)
 
 # SEED and MINUTES reach it as environment: make exports what the command line sets.
 chaos: ## Half an hour of faults, with a report; SEED=7 repeats an order, MINUTES=10 is shorter, CHAOS_ARGS=--plan shows it
-	@$(BUILD) --bin chaos
+	@$(BUILD) --bin clickup-operator --bin chaos
 	@$(TARGET)/release/chaos $(CHAOS_ARGS)
 
 dashboard: ## Draw the dashboard from eight minutes with trouble in them; DASHBOARD_ARGS=--write-docs puts it into docs/
-	@$(BUILD) --bin dashboard
+	@$(BUILD) --bin clickup-operator --bin dashboard
 	@$(TARGET)/release/dashboard $(DASHBOARD_ARGS)
 
 bench-core: ## What the pure parts cost: verdict, status, /team, budget, index; two minutes
@@ -223,7 +226,8 @@ program: image-archive $(CARGO_CYCLONEDX) ## The operator as a program of one fi
 	mv sbom.cdx.json dist/clickup-operator-$(VERSION)-$(TRIPLE).cdx.json
 	rm -f tests/*/sbom.cdx.json
 
-release: program chart manifests checksums ## All that a release has, into dist/: program, image, SBOM, chart, install.yaml, checksums
+release: program chart manifests ## All that a release has, into dist/: program, image, SBOM, chart, install.yaml, checksums
+	@$(MAKE) --no-print-directory checksums
 
 # What the targets above need; not for people.
 
@@ -260,13 +264,17 @@ release-check:
 	@grep -q '^## $(VERSION)\b' CHANGELOG.md || { echo "CHANGELOG.md has no section \"## $(VERSION)\"" >&2; exit 1; }
 	@echo "$(VERSION_TAG) is version $(VERSION), and in the changelog"
 
+# What the changelog says about the version that is checked out.
+release-notes:
+	@awk '/^## / { ours = $$2 == "$(VERSION)"; next } ours' CHANGELOG.md
+
 # Not by `cargo run`, which would compile everything a second time, without the features that only the tests have.
 tools:
 	@cargo build --quiet --locked --workspace --bin control-plane --bin image
 
 # With --target, so that what only runs at build time is linked as always.
 static: $(CARGO_AUDITABLE)
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO_AUDITABLE) auditable build --release --locked \
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO_AUDITABLE) auditable build --profile dist --locked \
 	  --package clickup-operator --bin clickup-operator --target $(TRIPLE)
 
 $(CARGO_AUDITABLE):

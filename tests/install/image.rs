@@ -109,8 +109,11 @@ fn the_dockerfile_gets_what_cargo_reads() {
     let output = cargo.current_dir(scratch.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
-    // The stages agree with the archive about what is where.
-    let dockerfile = fs::read_to_string(Path::new(CHECKOUT).join("Dockerfile")).unwrap();
+    // The stages agree with the archive about what is where, and with the Makefile about how it is made.
+    let read = |path: &str| fs::read_to_string(Path::new(CHECKOUT).join(path)).unwrap();
+    let (dockerfile, makefile) = (read("Dockerfile"), read("Makefile"));
+    let pinned = makefile.lines().find_map(|line| line.strip_prefix("CARGO_AUDITABLE_VERSION := ")).unwrap();
+    assert!(dockerfile.contains(&format!("cargo-auditable@{pinned}\n")), "not {pinned}: {dockerfile}");
     for line in [
         "USER 65532:65532",
         "ENTRYPOINT [\"/clickup-operator\"]",

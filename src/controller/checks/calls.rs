@@ -92,7 +92,7 @@ impl Asker {
             if is_over || errand.urgency() == Urgency::Confirmation {
                 return Some(());
             }
-            errand.advance(Progress::Held);
+            // The budget does not hold it up: it stays in the queue for all that anybody sees.
             waiting.get_or_insert_with(|| errand.on_behalf.span.wait(WaitFor::Annotation));
             let wait = Duration::try_from(free.duration_since(now)).unwrap_or_default();
             tokio::select! {
