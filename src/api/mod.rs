@@ -11,6 +11,7 @@ mod spec;
 mod status;
 mod stored;
 mod token_source;
+mod version;
 
 pub use conditions::{ConditionStatus, ConditionType, Reason};
 pub use crd::crd;
@@ -27,6 +28,7 @@ pub use token_source::{
     Binding, LabelExpression, LabelOperator, LabelValue, NamespaceName, NamespaceSelector, SecretKeyRef,
     SharedConnectionRef, Sharing, SharingScope, TokenType,
 };
+pub use version::compare_versions;
 
 /// The annotation that asks for a check now: any new value of at most 128 bytes does.
 pub const RECONCILE_REQUESTED_AT: &str = "clickup-operator.dev/reconcile-requested-at";

@@ -2,7 +2,8 @@
 //! the indexes.
 
 use super::{
-    reconcile::{self, Context},
+    context::Context,
+    intake,
     scope::Scope,
     selector::LabelSelector,
     union::{Said, Shown, Union},
@@ -46,8 +47,8 @@ pub(super) fn follow(
                         selectors.leave_out(&mut event, &context);
                     }
                     writer.apply_watcher_event(&event);
-                    reconcile::take_in(&context, &event);
-                    concerned(event).filter(|stored| !context.registry.is_echo(stored)).map(Ok)
+                    intake::take_in(&context, &event);
+                    concerned(event).filter(|stored| !context.registry.take_echo(stored)).map(Ok)
                 }
                 Shown::Listed(scope) => {
                     context.listed(scope);

@@ -11,7 +11,8 @@ use kube::{
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info};
 
 /// Events that wait; what does not fit is dropped and counted: the status says it all.
@@ -33,7 +34,7 @@ pub(super) struct Transitions {
 }
 
 /// Starts the queue. It ends when the last sender is gone and everything was sent.
-pub(super) fn start(client: Client, metrics: Arc<Metrics>) -> (Transitions, JoinHandle<()>) {
+pub(super) fn start(client: Client, metrics: Arc<Metrics>) -> (Transitions, AbortOnDropHandle<()>) {
     let (queue, mut waiting) = mpsc::channel::<(Event, ObjectReference)>(QUEUE);
     let instance = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME")).ok();
     let recorder = Recorder::new(client, Reporter { controller: MANAGER.to_owned(), instance });
@@ -47,7 +48,7 @@ pub(super) fn start(client: Client, metrics: Arc<Metrics>) -> (Transitions, Join
             }
         }
     });
-    (Transitions { queue, metrics }, worker)
+    (Transitions { queue, metrics }, AbortOnDropHandle::new(worker))
 }
 
 impl Transitions {

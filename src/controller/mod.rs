@@ -2,9 +2,11 @@
 
 mod checks;
 mod connections;
+mod context;
 mod error;
 mod events;
 mod index;
+mod intake;
 mod lease;
 mod namespaces;
 mod observed;
@@ -17,6 +19,7 @@ mod run;
 mod scope;
 mod secrets;
 mod selector;
+mod sourcing;
 mod status_writer;
 mod union;
 mod watches;

@@ -1,6 +1,6 @@
 //! What a scrape of the metrics finds out about the controller.
 
-use super::{reconcile::Context, registry::Memory};
+use super::{context::Context, registry::Memory};
 use crate::{
     api::StoredConnection,
     observe::{Gauges, Observed, Pulse},

@@ -87,8 +87,8 @@ impl Registry {
         lock(&self.entries).get(stored.metadata.uid.as_deref().unwrap_or_default()).cloned()
     }
 
-    /// Whether what the watch shows is our own last write, of which there is nothing to learn.
-    pub(super) fn is_echo(&self, stored: &StoredConnection) -> bool {
+    /// Whether what the watch shows is our own last write, of which there is nothing to learn; then it is no longer awaited.
+    pub(super) fn take_echo(&self, stored: &StoredConnection) -> bool {
         let Some(entry) = self.entry(stored) else { return false };
         // A pass under way may not have noted its write yet; then one more does no harm.
         let Ok(mut memory) = entry.memory.try_lock() else { return false };

@@ -347,7 +347,8 @@ impl Session {
         matches!(&self.reading, Some(TokenReading::Unavailable { problem, .. }) if problem.is_not_shared())
     }
 
-    fn source(&self) -> Option<&TokenSource> {
+    /// The Secret to read, if the connection that is referred to shares it.
+    pub fn token_source(&self) -> Option<&TokenSource> {
         self.seen.as_ref()?.source.as_ref()
     }
 

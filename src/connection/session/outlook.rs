@@ -7,7 +7,7 @@ use crate::{
     },
     clickup::Urgency,
     connection::{
-        Audience, Evaluation, Findings, StatusOptions, TokenSource, schedule,
+        Audience, Evaluation, Findings, StatusOptions, schedule,
         status::{self, Facts, Limit},
     },
 };
@@ -111,7 +111,7 @@ impl Session {
         let spec = stored.spec.as_ref().ok();
         let observed = previous.and_then(|p| p.observed_generation);
         let time_only = matches!(evaluation, Evaluation::TimePassed);
-        let source = self.source();
+        let source = self.token_source();
         let audience = spec.map_or(Audience::Owner, Audience::of);
         let grace_period = spec.map_or(Duration::from_secs(0), |s| s.outage_grace_period);
         let facts = Facts {
@@ -238,10 +238,5 @@ impl Session {
         let late = late.map(|at| at + SignedDuration::from_millis(1)).filter(|at| *at > now);
         let overdue = self.late().then(|| self.overdue_at(spec.outage_grace_period)).flatten();
         [soon, again, late, overdue.filter(|at| *at > now)].into_iter().flatten().min()
-    }
-
-    /// The Secret to read.
-    pub fn token_source(&self) -> Option<&TokenSource> {
-        self.source()
     }
 }

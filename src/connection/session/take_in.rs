@@ -2,14 +2,17 @@
 
 use super::{BETWEEN_ANNOTATIONS, CheckRequest, Checking, Held, Next, Seen, Session, TokenReading};
 use crate::{
-    api::{ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Reason, StoredConnection},
+    api::{
+        ClickUpConnectionSpec, ClickUpConnectionStatus, ConditionType, Reason, StoredConnection,
+        compare_versions,
+    },
     connection::{
         Beat, CheckOutcome, Demand, Finding, Findings, TokenProblem, TokenSource, Verdict, demand::Touched,
         schedule,
     },
 };
 use jiff::{SignedDuration, Timestamp};
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 impl Session {
     /// Takes in the spec, where its token comes from (`None` if the connection that it refers to is not shared with it),
@@ -157,7 +160,7 @@ impl Session {
 
     /// The version of the Secret that the stored verdicts are about.
     fn recalled_version<'a>(&'a self, status: Option<&'a ClickUpConnectionStatus>) -> Option<&'a str> {
-        match self.source().and_then(|s| s.lender.as_ref()) {
+        match self.token_source().and_then(|s| s.lender.as_ref()) {
             Some(lender) => lender.recalled_version.as_deref(),
             None => status.and_then(|s| s.secret_resource_version.as_deref()),
         }
@@ -220,7 +223,7 @@ impl Session {
                 TokenReading::Found { key, token, version }
             }
             TokenReading::Unavailable { problem, version } => {
-                let lent = self.source().is_some_and(|s| s.lender.is_some());
+                let lent = self.token_source().is_some_and(|s| s.lender.is_some());
                 let problem = if lent { problem.for_referrers() } else { problem };
                 self.forget_check();
                 self.wanted = None;
@@ -322,10 +325,7 @@ fn same_secret(before: Option<&TokenSource>, now: Option<&TokenSource>) -> bool 
     }
 }
 
-/// Resource versions are compared as numbers; what is none counts as newer if it differs.
+/// What cannot be compared counts as newer if it differs.
 fn is_newer(seen: &str, known: &str) -> bool {
-    match (seen.parse::<u128>(), known.parse::<u128>()) {
-        (Ok(seen), Ok(known)) => seen > known,
-        _ => seen != known,
-    }
+    compare_versions(seen, known).map_or(seen != known, Ordering::is_gt)
 }

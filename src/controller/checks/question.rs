@@ -2,6 +2,7 @@
 
 use crate::{
     clickup::{TurnId, Urgency},
+    controller::lock,
     observe::CheckSpan,
 };
 use futures::{
@@ -9,7 +10,7 @@ use futures::{
     future::{BoxFuture, Shared, WeakShared},
 };
 use jiff::{SignedDuration, Timestamp};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use tokio::sync::watch;
 
 /// How far a question has come.
@@ -63,11 +64,11 @@ impl Errand {
     }
 
     pub(super) fn urgency(&self) -> Urgency {
-        self.place().urgency
+        lock(&self.place).urgency
     }
 
     pub(super) fn queued(&self, turn: Option<TurnId>) {
-        self.place().turn = turn;
+        lock(&self.place).turn = turn;
     }
 
     pub(super) fn advance(&self, progress: Progress) {
@@ -92,16 +93,12 @@ impl Errand {
 
     /// Somebody joins to whom it matters more; returns the turn that is to be moved up.
     fn raise(&self, urgency: Urgency) -> Option<TurnId> {
-        let mut place = self.place();
+        let mut place = lock(&self.place);
         if urgency >= place.urgency {
             return None;
         }
         place.urgency = urgency;
         place.turn
-    }
-
-    fn place(&self) -> std::sync::MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The time of one check: what its calls take together, and how long the budget holds it up.
 
 use super::question::Progress;
-use crate::connection::Held;
+use crate::{connection::Held, controller::lock};
 use jiff::{SignedDuration, Timestamp};
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -49,26 +49,26 @@ pub(super) struct Watching<C: Fn() -> Moment> {
 impl Stopwatch {
     /// What is left of a time limit for the calls.
     pub(super) fn left(&self, limit: Duration) -> Duration {
-        let times = self.times();
+        let times = lock(&self.0);
         let running = times.running_since.map_or(Duration::ZERO, |since| since.elapsed());
         limit.saturating_sub(times.used + running)
     }
 
     /// When something happened first.
     pub(super) fn began(&self) -> Option<Timestamp> {
-        self.times().began
+        lock(&self.0).began
     }
 
     /// Whether the check is held up, and for how long the budget did that by now.
     pub(super) fn held(&self, moment: Moment, by_reset: bool) -> Option<Held> {
-        let times = self.times();
+        let times = lock(&self.0);
         let since = times.held_since?;
         Some(Held { by_reset, lasting: times.held_for + moment.since(since) })
     }
 
     /// How long the budget held up the check in all.
     pub(super) fn held_for(&self, moment: Moment) -> SignedDuration {
-        let times = self.times();
+        let times = lock(&self.0);
         times.held_for + times.held_since.map_or(SignedDuration::ZERO, |since| moment.since(since))
     }
 
@@ -78,7 +78,7 @@ impl Stopwatch {
     }
 
     fn change(&self, from: Progress, to: Progress, moment: Moment) {
-        let mut times = self.times();
+        let mut times = lock(&self.0);
         match from {
             Progress::Sent => times.sent -= 1,
             Progress::Held => times.held -= 1,
@@ -108,10 +108,6 @@ impl Stopwatch {
             }
             _ => {}
         }
-    }
-
-    fn times(&self) -> MutexGuard<'_, Times> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

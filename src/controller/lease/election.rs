@@ -5,8 +5,12 @@
 //! machines are not compared.
 
 use super::term::{Moment, Tenure};
+use crate::api::compare_versions;
 use k8s_openapi::api::coordination::v1::Lease;
-use std::time::{Duration, Instant};
+use std::{
+    cmp::Ordering,
+    time::{Duration, Instant},
+};
 
 /// What the Lease said when it was seen last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,10 +261,8 @@ impl Election {
         self.known = Known::There { record, since };
     }
 
-    /// Versions of one object grow.
     fn is_news(&self, record: &Record) -> bool {
         let Known::There { record: known, .. } = &self.known else { return true };
-        let number = |record: &Record| record.version.parse::<u128>().ok();
-        number(known).zip(number(record)).is_none_or(|(known, new)| new > known)
+        compare_versions(&record.version, &known.version).is_none_or(Ordering::is_gt)
     }
 }
