@@ -61,7 +61,7 @@ pub(crate) async fn case(name: &str) -> Case<'static> {
 }
 
 /// A verb, a resource with its subresource, and its group.
-type Right = (&'static str, &'static str, &'static str);
+pub(crate) type Right = (&'static str, &'static str, &'static str);
 
 const CONNECTIONS: Right = ("watch", "clickupconnections", "clickup-operator.dev");
 const STATUS: Right = ("patch", "clickupconnections/status", "clickup-operator.dev");
