@@ -111,15 +111,8 @@ impl Ground {
 }
 
 impl Candidate {
-    async fn leads(&self) -> Result<bool, String> {
-        let metrics = self.operator.metrics().await.map_err(|e| e.to_string())?;
-        let gauge = metrics.lines().find_map(|line| line.strip_prefix("clickup_operator_leader "));
-        Ok(gauge.unwrap() == "1")
-    }
-
     async fn until_it_leads(&self, patience: Duration) {
-        let leads = || async { self.leads().await?.then_some(()).ok_or("it stands by".to_owned()) };
-        wait::until(patience, "the process to lead", leads).await.unwrap_or_else(|e| panic!("{e}"));
+        self.operator.until_leads(patience).await.unwrap_or_else(|e| panic!("{e}"));
     }
 
     /// Waits until it has ended because it leads no more, and returns its log.
@@ -184,7 +177,7 @@ async fn a_killed_leader_is_replaced_within_the_time_of_its_lease() {
     let first = ground.first(SHORT).await;
     first.until_it_leads(SOON).await;
     let second = ground.second(SHORT).await;
-    assert!(!second.leads().await.unwrap(), "ready, and not the leader");
+    assert!(!second.operator.leads().await.unwrap(), "ready, and not the leader");
     let mut tokens = Vec::new();
     for name in NAMES {
         let account = case.account().await;
@@ -270,7 +263,7 @@ async fn a_leader_that_stood_still_writes_nothing() {
     let of_new: Vec<_> = diary.lines().into_iter().filter(|line| line.contains(&uid)).collect();
     assert!(!of_new.is_empty() && of_new.iter().all(|line| line.ends_with("user null")), "{of_new:#?}");
     assert_eq!(is(&case.get("bot").await["status"], "Ready"), ("False", "SecretNotFound"));
-    assert!(second.leads().await.unwrap());
+    assert!(second.operator.leads().await.unwrap());
     second.operator.stop().await.unwrap();
 }
 
@@ -302,9 +295,9 @@ async fn who_is_asked_to_stop_hands_over_at_once_and_who_is_deposed_ends() {
 
     // One that stands by and is asked to stop has nothing to hand over.
     let first = ground.first(LONG).await;
-    assert!(!first.leads().await.unwrap());
+    assert!(!first.operator.leads().await.unwrap());
     assert_eq!(first.operator.terminate().await.unwrap(), Exit::Code(0));
-    assert!(second.leads().await.unwrap());
+    assert!(second.operator.leads().await.unwrap());
 
     let usurper = Patch::Merge(json!({"spec": {"holderIdentity": "somebody"}}));
     ground.leases().await.patch(NAMESPACE, &PatchParams::default(), &usurper).await.unwrap();
@@ -368,7 +361,7 @@ async fn an_api_server_that_restarts_costs_no_leadership() {
         if mark.iter().any(|e| patched(&e) && e.code == Some(200)) { Ok(()) } else { Err("no renewal") }
     };
     wait::until(Duration::from_secs(60), "a renewal", renewed).await.unwrap();
-    assert!(leader.leads().await.unwrap());
+    assert!(leader.operator.leads().await.unwrap());
     assert_eq!(leader.operator.terminate().await.unwrap(), Exit::Code(0));
 }
 

@@ -68,6 +68,11 @@ const STATUS: Right = ("patch", "clickupconnections/status", "clickup-operator.d
 const EVENTS: [Right; 2] = [("create", "events", "events.k8s.io"), ("patch", "events", "events.k8s.io")];
 pub(crate) const GET_SECRETS: Right = ("get", "secrets", "");
 pub(crate) const WATCH_SECRETS: Right = ("watch", "secrets", "");
+pub(crate) const LEASES: [Right; 3] = [
+    ("create", "leases", "coordination.k8s.io"),
+    ("watch", "leases", "coordination.k8s.io"),
+    ("patch", "leases", "coordination.k8s.io"),
+];
 pub(crate) const NAMESPACES: Right = ("watch", "namespaces", "");
 
 /// What every mode needs, and more.
