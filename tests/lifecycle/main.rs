@@ -33,6 +33,23 @@ async fn start() -> Stack {
         .unwrap_or_else(|e| panic!("the stack does not start: {e}"))
 }
 
+/// Each of these takes a minute or more, and waits for most of it. The harness runs only as many tests at a time as there
+/// are processors, which would have nothing to do meanwhile.
+#[test]
+fn a_minute_is_waited_for_side_by_side() {
+    let tests: [fn(); 4] = [
+        cluster::a_token_that_was_replaced_in_its_file_is_used,
+        crowds::a_thousand_connections_on_one_token_cost_one_check_a_round,
+        crowds::an_outage_is_one_event_and_ends_for_all,
+        leader::a_leader_that_stood_still_writes_nothing,
+    ];
+    std::thread::scope(|scope| {
+        for test in tests {
+            scope.spawn(test);
+        }
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_checks_what_changed_and_nothing_else() {
     let mut stack = start().await;

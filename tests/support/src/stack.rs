@@ -194,9 +194,8 @@ pub async fn install_rbac(
     control_plane: &ControlPlane,
     checkout: &Path,
 ) -> Result<PathBuf, ControlPlaneError> {
-    for file in RBAC_FILES {
-        let file = checkout.join(file);
-        control_plane.run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()]).await?;
-    }
+    let files = RBAC_FILES.map(|file| checkout.join(file));
+    let filenames = files.iter().flat_map(|file| ["--filename".as_ref(), file.as_os_str()]);
+    control_plane.run_kubectl(std::iter::once(OsStr::new("apply")).chain(filenames)).await?;
     control_plane.service_account_kubeconfig(OPERATOR, OPERATOR).await
 }
