@@ -22,27 +22,20 @@ DASHBOARD_ARGS ?=
 SIZE ?=
 BENCH_ARGS ?=
 
-CARGO_DENY_VERSION := 0.20.2
-CARGO_DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
-INFERNO_VERSION := 0.12.8
-INFERNO := $(CACHE)/tools/inferno-$(INFERNO_VERSION)/bin
-CARGO_AUDITABLE_VERSION := 0.7.7
-CARGO_AUDITABLE := $(CACHE)/tools/cargo-auditable-$(CARGO_AUDITABLE_VERSION)/bin/cargo-auditable
-CARGO_CYCLONEDX_VERSION := 0.5.9
-CARGO_CYCLONEDX := $(CACHE)/tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
-CARGO_MUTANTS_VERSION := 27.1.0
-CARGO_MUTANTS := $(CACHE)/tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
+CARGO_DENY := $(CACHE)/tools/cargo-deny-0.20.2/bin/cargo-deny
+INFERNO := $(CACHE)/tools/inferno-0.12.8/bin
+CARGO_AUDITABLE := $(CACHE)/tools/cargo-auditable-0.7.7/bin/cargo-auditable
+CARGO_CYCLONEDX := $(CACHE)/tools/cargo-cyclonedx-0.5.9/bin/cargo-cyclonedx
+CARGO_MUTANTS := $(CACHE)/tools/cargo-mutants-27.1.0/bin/cargo-mutants
 # Which part of the mutants `mutants` tries: this one of so many. More arguments, such as --file src/connection/summary.rs.
 SHARD ?= 0/1
 MUTANTS_ARGS ?=
-CARGO_FUZZ_VERSION := 0.13.2
-CARGO_FUZZ := $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+CARGO_FUZZ := $(CACHE)/tools/cargo-fuzz-0.13.2/bin/cargo-fuzz
 # What `fuzz` runs, one after the other, each for so long.
 FUZZ ?= answer rate_limit teams token
 FUZZ_SECONDS ?= 600
 FUZZ_TOOLCHAIN ?= nightly
-MDBOOK_VERSION := 0.5.4
-MDBOOK := $(CACHE)/tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
+MDBOOK := $(CACHE)/tools/mdbook-0.5.4/bin/mdbook
 BOOK := $(TARGET)/debug/book build --mdbook "$(MDBOOK)" --to $(TARGET)/book
 ZIZMOR_VERSION := 1.32.0
 ZIZMOR := $(CACHE)/tools/zizmor-$(ZIZMOR_VERSION)/bin/zizmor
@@ -243,13 +236,17 @@ kubectl:
 deny: $(CARGO_DENY)
 	$(CARGO_DENY) --locked --all-features check --hide-inclusion-graph bans licenses sources
 
-$(CARGO_DENY):
-	@echo "Building cargo-deny $(CARGO_DENY_VERSION), once, about three minutes on two cores, into $(CACHE)/tools"
-	cargo install --quiet --locked --root "$(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)" cargo-deny@$(CARGO_DENY_VERSION)
-
-$(MDBOOK):
-	@echo "Building mdBook $(MDBOOK_VERSION), once, about three minutes on two cores, into $(CACHE)/tools"
-	cargo install --quiet --locked --root "$(CACHE)/tools/mdbook-$(MDBOOK_VERSION)" --no-default-features --features search mdbook@$(MDBOOK_VERSION)
+# Programs that cargo builds, once: CACHE/tools/CRATE-VERSION/bin/PROGRAM says what.
+BUILT := $(CARGO_DENY) $(MDBOOK) $(CARGO_CYCLONEDX) $(CARGO_MUTANTS) $(CARGO_AUDITABLE) $(CARGO_FUZZ) $(INFERNO)/inferno-flamegraph
+$(BUILT): TAKES := a minute
+$(CARGO_CYCLONEDX) $(CARGO_MUTANTS): TAKES := two minutes
+$(CARGO_DENY) $(MDBOOK): TAKES := three minutes
+$(BUILT): WITH :=
+$(MDBOOK): WITH := --no-default-features --features search
+$(BUILT):
+	@root="$(patsubst %/bin,%,$(@D))" && tool=$${root##*/} && crate=$${tool%-*} version=$${tool##*-} && \
+	echo "Building $$crate $$version, once, about $(TAKES) on two cores, into $(CACHE)/tools" && \
+	cargo install --quiet --locked --root "$$root" $(WITH) $$crate@$$version
 
 $(ZIZMOR):
 	@echo "Installing zizmor $(ZIZMOR_VERSION), once, into $(CACHE)/tools"
@@ -277,30 +274,10 @@ static: $(CARGO_AUDITABLE)
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO_AUDITABLE) auditable build --profile dist --locked \
 	  --package clickup-operator --bin clickup-operator --target $(TRIPLE)
 
-$(CARGO_AUDITABLE):
-	@echo "Building cargo-auditable $(CARGO_AUDITABLE_VERSION), once, about a minute on two cores, into $(CACHE)/tools"
-	cargo install --quiet --locked --root "$(CACHE)/tools/cargo-auditable-$(CARGO_AUDITABLE_VERSION)" cargo-auditable@$(CARGO_AUDITABLE_VERSION)
-
-$(CARGO_CYCLONEDX):
-	@echo "Building cargo-cyclonedx $(CARGO_CYCLONEDX_VERSION), once, about two minutes on two cores, into $(CACHE)/tools"
-	cargo install --quiet --locked --root "$(CACHE)/tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)" cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION)
-
-$(INFERNO)/inferno-flamegraph:
-	@echo "Building inferno $(INFERNO_VERSION), once, about a minute on two cores, into $(CACHE)/tools"
-	cargo install --quiet --locked --root "$(CACHE)/tools/inferno-$(INFERNO_VERSION)" inferno@$(INFERNO_VERSION)
-
 fuzz-tools: $(CARGO_FUZZ)
 	@rustup which --toolchain $(FUZZ_TOOLCHAIN) rustc >/dev/null 2>&1 || { \
 	  echo "fuzzing needs a nightly toolchain: rustup toolchain install $(FUZZ_TOOLCHAIN), or FUZZ_TOOLCHAIN=NAME for another" >&2; exit 1; }
 	@command -v c++ >/dev/null || { echo "fuzzing needs a C++ compiler, such as g++" >&2; exit 1; }
-
-$(CARGO_FUZZ):
-	@echo "Building cargo-fuzz $(CARGO_FUZZ_VERSION), once, about a minute on two cores, into $(CACHE)/tools"
-	cargo install --quiet --locked --root "$(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)" cargo-fuzz@$(CARGO_FUZZ_VERSION)
-
-$(CARGO_MUTANTS):
-	@echo "Building cargo-mutants $(CARGO_MUTANTS_VERSION), once, about two minutes on two cores, into $(CACHE)/tools"
-	cargo install --quiet --locked --root "$(CACHE)/tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)" cargo-mutants@$(CARGO_MUTANTS_VERSION)
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } \

@@ -13,7 +13,7 @@ use crate::{
 };
 use clap::{Args, ValueEnum};
 use reqwest::Url;
-use std::{io, net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc};
+use std::{io, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::error;
@@ -65,7 +65,7 @@ pub struct RunArgs {
     secret_access: SecretAccessMode,
 
     /// With --secret-access=get, how often the metadata of each Secret is read, from 1s to 24h
-    #[arg(long, env = "CLICKUP_OPERATOR_SECRET_POLL_INTERVAL", default_value = "1m", value_name = "DURATION", value_parser = poll_interval)]
+    #[arg(long, env = "CLICKUP_OPERATOR_SECRET_POLL_INTERVAL", default_value = "1m", value_name = "DURATION", value_parser = duration_within(Duration::from_secs(1)..=Duration::from_mins(24 * 60)))]
     secret_poll_interval: Duration,
 
     /// Connections that are worked on at the same time; four times as many requests may wait for ClickUp
@@ -97,7 +97,7 @@ pub struct RunArgs {
     leader_election_namespace: Option<String>,
 
     /// How long the Lease outlives a leader that does not renew it, 3s to 10m; a leader that cannot renew it ends after two thirds of this
-    #[arg(long, env = "CLICKUP_OPERATOR_LEADER_ELECTION_LEASE_DURATION", default_value = "15s", value_name = "DURATION", value_parser = lease_duration)]
+    #[arg(long, env = "CLICKUP_OPERATOR_LEADER_ELECTION_LEASE_DURATION", default_value = "15s", value_name = "DURATION", value_parser = duration_within(Duration::from_secs(3)..=Duration::from_mins(10)))]
     leader_election_lease_duration: Duration,
 
     /// Address that serves /metrics
@@ -140,10 +140,16 @@ enum SecretAccessMode {
     Get,
 }
 
-fn poll_interval(text: &str) -> Result<Duration, String> {
-    let interval: Duration = text.parse().map_err(|e: InvalidDuration| e.to_string())?;
-    let range = Duration::from_secs(1)..=Duration::from_mins(24 * 60);
-    if range.contains(&interval) { Ok(interval) } else { Err("write a duration from 1s to 24h".to_owned()) }
+/// Takes a duration within the range, and tells the range to who writes another.
+fn duration_within(range: RangeInclusive<Duration>) -> impl Fn(&str) -> Result<Duration, String> + Clone {
+    move |text| {
+        let duration = text.parse().map_err(|e: InvalidDuration| e.to_string())?;
+        if range.contains(&duration) {
+            Ok(duration)
+        } else {
+            Err(format!("write a duration from {} to {}", range.start(), range.end()))
+        }
+    }
 }
 
 /// Why the operator does not start, or ended.
@@ -285,15 +291,6 @@ fn stop_signal() -> Result<(CancellationToken, AbortOnDropHandle<()>), RunError>
         asked.cancel();
     });
     Ok((stop, AbortOnDropHandle::new(signals)))
-}
-
-fn lease_duration(text: &str) -> Result<Duration, String> {
-    let duration: Duration = text.parse().map_err(|e: InvalidDuration| e.to_string())?;
-    if (3..=600).contains(&duration.as_secs()) {
-        Ok(duration)
-    } else {
-        Err("must be from 3s to 10m".to_owned())
-    }
 }
 
 fn listen(kind: SignalKind) -> Result<tokio::signal::unix::Signal, RunError> {

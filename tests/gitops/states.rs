@@ -126,18 +126,7 @@ impl Ground {
 
     /// What is stored before the schema forbids it, and what nobody has seen yet.
     async fn before_the_operator(&self) {
-        let crd = std::fs::read_to_string(Path::new(CHECKOUT).join("crds/clickupconnections.yaml")).unwrap();
-        let mut crd: Value = serde_saphyr::from_str(&crd).unwrap();
-        let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] =
-            json!({"type": "object", "properties": {"spec": anything, "status": anything}});
-        let file = self.control_plane.scratch().join("loose-crd.json");
-        std::fs::write(&file, crd.to_string()).unwrap();
-        let apply = ["apply".as_ref(), "--filename".as_ref(), file.as_os_str()];
-        self.control_plane.run_kubectl(apply).await.unwrap();
-        let crd = "crd/clickupconnections.clickup-operator.dev";
-        let wait = ["wait", "--for=condition=Established", "--timeout=30s", crd];
-        self.control_plane.run_kubectl(wait).await.unwrap();
+        stack::install_loose_crd(&self.control_plane, Path::new(CHECKOUT)).await.unwrap();
         let case = self.case().await;
         case.connection("invalid", json!({"interval": "soon"})).await;
         stack::install_crd(&self.control_plane, Path::new(CHECKOUT)).await.unwrap();

@@ -10,7 +10,8 @@ use test_support::{
 
 const CRD: &str = "clickupconnections.clickup-operator.dev";
 
-/// The chart as an older version might have been: without the short name, and with a label that is gone since.
+/// No version was released yet, so there is no previous chart: this is today's, made older, without the short name of the CRD
+/// and with a field that is gone since. Once there is a release, its chart belongs here.
 fn older_chart(directory: &Path) {
     copy(&chart(), directory);
     let edit = |file: &str, from: &str, to: &str| {

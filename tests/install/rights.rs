@@ -1,17 +1,18 @@
-//! The operator as a process, with the arguments and under the rights that the chart renders, in each of three shapes.
+//! The operator as a process, with the arguments and under the rights that the chart renders, in each of four shapes.
 
 use crate::{
     OPERATOR,
     chart::{Helm, arguments, chart, objects, values_of},
 };
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 use test_support::{
     case::Case,
-    control_plane::{ControlPlane, Options, audit::AuditEvent},
+    control_plane::{ControlPlane, Options},
     operator::{OperatorOptions, OperatorProcess},
+    rights,
     simulator::{SimulatorOptions, SimulatorProcess},
-    wait,
 };
 
 struct Shape {
@@ -22,10 +23,11 @@ struct Shape {
     namespaced: bool,
 }
 
-const SHAPES: [Shape; 3] = [
+const SHAPES: [Shape; 4] = [
     Shape { name: "cluster-wide", values: None, namespaced: false },
-    Shape { name: "get-only", values: Some("get"), namespaced: false },
-    Shape { name: "namespaced", values: Some("namespaced"), namespaced: true },
+    Shape { name: "cluster-wide-get", values: Some("get"), namespaced: false },
+    Shape { name: "namespaced", values: None, namespaced: true },
+    Shape { name: "namespaced-get", values: Some("namespaced"), namespaced: true },
 ];
 
 struct Ground {
@@ -48,15 +50,15 @@ async fn in_each_shape_every_right_is_used_and_none_is_missing() {
     let helm = Helm::of(control_plane.admin_kubeconfig()).await;
     let ground = Ground { control_plane, simulator, helm };
     for (n, shape) in SHAPES.iter().enumerate() {
-        let used = ground.run(shape, n == 0).await;
-        println!("{}: {}", shape.name, used.into_iter().collect::<Vec<_>>().join(", "));
+        let granted = ground.run(shape, n == 0).await;
+        println!("{}: {}", shape.name, granted.into_iter().collect::<Vec<_>>().join(", "));
     }
     ground.simulator.stop().await.unwrap();
     ground.control_plane.stop().await.unwrap();
 }
 
 impl Ground {
-    /// Installs the shape, runs the operator as it says, and returns the rights that it used.
+    /// Installs the shape, runs the operator as it says, and returns the rights that it has, and used.
     async fn run(&self, shape: &Shape, crds: bool) -> BTreeSet<String> {
         let case = Case::new(shape.name, &self.control_plane, &self.simulator).await;
         let beside = case.beside("other", json!({"team": "rights"})).await;
@@ -75,33 +77,24 @@ impl Ground {
             ],
         };
         let operator = OperatorProcess::start(options, self.control_plane.scratch()).await.unwrap();
-        exercise(&case, shape).await;
+        // Whom labels select, it watches Namespaces for, unless it may look at a few only.
+        let sharing =
+            json!({"scope": "Namespaces", "namespaceSelector": {"matchLabels": {"team": "rights"}}});
+        let spec = if shape.namespaced { json!({}) } else { json!({"sharing": sharing}) };
+        case.exercise("bot", spec).await;
 
         let user = format!("system:serviceaccount:{}:{account}", shape.name);
-        let granted = granted(&manifests);
-        assert!(granted.len() >= 7, "the test is void: {granted:?}");
-        let what = format!("every right of {} to be used", shape.name);
-        let used = wait::until(Duration::from_secs(30), what, || async {
-            let events = self.control_plane.audit_events().map_err(|e| e.to_string())?;
-            let ours: Vec<_> = events.iter().filter(|event| event.user == user).collect();
-            let refused: Vec<_> = ours.iter().filter(|event| event.code == Some(403)).collect();
-            assert!(refused.is_empty(), "{}: refused: {refused:?}", shape.name);
-            let used: BTreeSet<_> = ours.iter().map(|event| right(event)).collect();
-            let unused: Vec<_> = granted.difference(&used).collect();
-            if unused.is_empty() {
-                Ok((used, ours.iter().map(|e| e.namespace.clone()).collect()))
-            } else {
-                Err(format!("not used: {unused:?}, of {used:?}"))
-            }
-        });
-        let (used, namespaces): (_, BTreeSet<String>) = used.await.unwrap_or_else(|e| panic!("{e}"));
+        let granted = granted(&manifests, shape);
+        let used = rights::until_all_used(&self.control_plane, &user, &granted).await;
+        let used = used.unwrap_or_else(|e| panic!("{}: {e}", shape.name));
         if shape.namespaced {
+            let namespaces: BTreeSet<_> = used.into_iter().map(|request| request.namespace).collect();
             let known = [shape.name.to_owned(), case.namespace.clone(), beside.namespace.clone()];
             assert_eq!(namespaces, known.into(), "nothing cluster-wide");
         }
         assert!(operator.terminate().await.unwrap().success());
         self.helm.run(["uninstall", shape.name, "--namespace", shape.name]).await.unwrap();
-        used
+        granted
     }
 
     async fn install(&self, shape: &Shape, crds: bool, namespaces: [&String; 2]) -> Vec<Value> {
@@ -131,46 +124,17 @@ impl Ground {
     }
 }
 
-/// What makes the operator use each of its rights.
-async fn exercise(case: &Case<'_>, shape: &Shape) {
-    // Whom labels select, it watches Namespaces for, unless it may look at a few only.
-    let sharing = json!({"scope": "Namespaces", "namespaceSelector": {"matchLabels": {"team": "rights"}}});
-    let spec = if shape.namespaced { json!({}) } else { json!({"sharing": sharing}) };
-    let account = case.verified("bot", spec).await;
-    for round in ["1", "2"] {
-        case.no_secret("bot").await;
-        case.until_ready("bot", "False", "SecretNotFound").await;
-        case.secret("bot", &account.token.value).await;
-        case.until_ready("bot", "True", "Verified").await;
-        case.annotate("bot", round).await;
-        case.until_handled("bot", round).await;
-    }
-}
-
 /// What the roles grant that are bound to the operator.
-fn granted(manifests: &[Value]) -> BTreeSet<String> {
+fn granted(manifests: &[Value], shape: &Shape) -> BTreeSet<String> {
     let bindings = manifests.iter().filter(|object| object["kind"].as_str().unwrap().ends_with("Binding"));
-    let mut granted = BTreeSet::new();
-    for binding in bindings {
-        let role = manifests.iter().find(|object| {
-            object["kind"] == binding["roleRef"]["kind"]
-                && object["metadata"]["name"] == binding["roleRef"]["name"]
-        });
-        for rule in role.expect("a binding to a role that is not there")["rules"].as_array().unwrap() {
-            let words = |field: &str| rule[field].as_array().cloned().unwrap_or_default();
-            let of = |value: &Value| value.as_str().unwrap().to_owned();
-            for (group, resource) in words("apiGroups")
-                .iter()
-                .flat_map(|g| words("resources").into_iter().map(move |r| (of(g), of(&r))))
-            {
-                granted.extend(words("verbs").iter().map(|verb| format!("{} {resource}.{group}", of(verb))));
-            }
-        }
-    }
-    granted
-}
-
-fn right(event: &AuditEvent) -> String {
-    let slash = if event.subresource.is_empty() { "" } else { "/" };
-    format!("{} {}{slash}{}.{}", event.verb, event.resource, event.subresource, event.group)
+    let rules = bindings.flat_map(|binding| {
+        let role = &binding["roleRef"];
+        assert!(!shape.namespaced || binding["kind"] == "RoleBinding" && role["kind"] == "Role", "{binding}");
+        let role = manifests
+            .iter()
+            .find(|object| object["kind"] == role["kind"] && object["metadata"]["name"] == role["name"]);
+        let rules = role.expect("a binding to a role that is not there")["rules"].clone();
+        serde_json::from_value::<Vec<PolicyRule>>(rules).unwrap()
+    });
+    rights::granted(&rules.collect::<Vec<_>>())
 }

@@ -35,8 +35,8 @@ async fn without_the_crd_it_waits_says_so_once_and_goes_on_when_it_comes() {
     operator.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_was_replaced_in_its_file_is_used() {
+#[tokio::main(flavor = "multi_thread")]
+pub(crate) async fn a_token_that_was_replaced_in_its_file_is_used() {
     let parts = Parts::start().await;
     stack::install_crd(&parts.control_plane, &parts.checkout).await.unwrap();
     let scratch = parts.control_plane.scratch();

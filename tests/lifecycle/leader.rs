@@ -18,6 +18,7 @@ use std::{
 };
 use test_support::{
     case::{Case, SOON, is},
+    control_plane::audit::AuditEvent,
     operator::{OperatorOptions, OperatorProcess},
     process::{Exit, Signal},
     scratch::ScratchDir,
@@ -111,15 +112,8 @@ impl Ground {
 }
 
 impl Candidate {
-    async fn leads(&self) -> Result<bool, String> {
-        let metrics = self.operator.metrics().await.map_err(|e| e.to_string())?;
-        let gauge = metrics.lines().find_map(|line| line.strip_prefix("clickup_operator_leader "));
-        Ok(gauge.unwrap() == "1")
-    }
-
     async fn until_it_leads(&self, patience: Duration) {
-        let leads = || async { self.leads().await?.then_some(()).ok_or("it stands by".to_owned()) };
-        wait::until(patience, "the process to lead", leads).await.unwrap_or_else(|e| panic!("{e}"));
+        self.operator.until_leads(patience).await.unwrap_or_else(|e| panic!("{e}"));
     }
 
     /// Waits until it has ended because it leads no more, and returns its log.
@@ -184,7 +178,7 @@ async fn a_killed_leader_is_replaced_within_the_time_of_its_lease() {
     let first = ground.first(SHORT).await;
     first.until_it_leads(SOON).await;
     let second = ground.second(SHORT).await;
-    assert!(!second.leads().await.unwrap(), "ready, and not the leader");
+    assert!(!second.operator.leads().await.unwrap(), "ready, and not the leader");
     let mut tokens = Vec::new();
     for name in NAMES {
         let account = case.account().await;
@@ -203,21 +197,27 @@ async fn a_killed_leader_is_replaced_within_the_time_of_its_lease() {
     assert!(!standby.contains("connection_ready"), "the connections are the leader's to tell of: {standby}");
     assert_eq!(ground.writes(&second), Vec::<String>::new());
 
+    let ask = async |round| {
+        for name in NAMES {
+            case.annotate(name, round).await;
+        }
+    };
+    let until_handled = async |round| {
+        for name in NAMES {
+            case.until_handled(name, round).await;
+        }
+    };
     let diary = Diary::begin(&case);
-    for name in NAMES {
-        case.annotate(name, "while the leader is killed").await;
-    }
+    ask("while the leader is killed").await;
     first.operator.process().signal(Signal::Kill).unwrap();
     let killed = Instant::now();
     second.until_it_leads(SHORT * 2).await;
     let took = killed.elapsed();
     println!("take-over {:.1} s after the kill, with a Lease of {} s", took.as_secs_f64(), SHORT.as_secs());
     assert!(took <= SHORT + Duration::from_secs(2), "{took:?}");
-    for name in NAMES {
-        case.until_handled(name, "while the leader is killed").await;
-        case.annotate(name, "after").await;
-        case.until_handled(name, "after").await;
-    }
+    until_handled("while the leader is killed").await;
+    ask("after").await;
+    until_handled("after").await;
     for token in &tokens {
         let most = case.clickup.token(token).await.unwrap().max_in_flight;
         assert_eq!(most, 1, "{token} was checked twice at the same time");
@@ -228,13 +228,17 @@ async fn a_killed_leader_is_replaced_within_the_time_of_its_lease() {
     assert_eq!(second.operator.terminate().await.unwrap(), Exit::Code(0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_leader_that_stood_still_writes_nothing() {
+/// It stands still for a minute, with a check on its way, another that falls due, and a third that is asked for.
+#[tokio::main(flavor = "multi_thread")]
+pub(crate) async fn a_leader_that_stood_still_writes_nothing() {
+    const MINUTE: Duration = Duration::from_secs(60);
     let ground = Ground::start().await;
     let case = ground.case("stopped").await;
     let first = ground.first(SHORT).await;
     first.until_it_leads(SOON).await;
     let second = ground.second(SHORT).await;
+    let asked = case.verified("asked", json!({})).await.token.name;
+    let due = case.verified("due", json!({"interval": "1m"})).await.token.name;
     let account = case.account().await;
     // Stopped in the midst of a check: its first answer is on its way.
     let slow = Fault::for_token(&account.token.name).on("/v2/user").times(1).delay(Duration::from_secs(3));
@@ -243,6 +247,7 @@ async fn a_leader_that_stood_still_writes_nothing() {
     case.connection("bot", json!({})).await;
     until_asked(&case, &account.token.name).await;
     first.operator.process().signal(Signal::Stop).unwrap();
+    let stopped = Instant::now();
     let probe = tokio::time::timeout(Duration::from_secs(1), first.operator.healthz()).await;
     assert!(!matches!(probe, Ok(Ok(_))), "what does not run does not answer its probe");
     let before = ground.writes(&first);
@@ -256,11 +261,28 @@ async fn a_leader_that_stood_still_writes_nothing() {
     case.connection("bot", json!({})).await;
     let anew = case.until_ready("bot", "False", "SecretNotFound").await;
     let uid = anew["metadata"]["uid"].as_str().unwrap().to_owned();
+    case.annotate("asked", "while it stands still").await;
+    case.until_handled("asked", "while it stands still").await;
+    // Both have the same points in time: what is due to the second now will be due to the first, too.
+    let routine = || async {
+        match (case.clickup.requests(&due, "/v2/user").await, stopped.elapsed() >= MINUTE) {
+            (Ok(2), true) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    };
+    wait::until(MINUTE * 2, "a minute, and a routine check", routine).await.unwrap();
 
     first.operator.process().signal(Signal::Continue).unwrap();
     let log = first.until_deposed().await;
     assert!(log.contains("no longer the leader"), "{log}");
+    // Whatever it may have sent the API server has seen before this.
+    case.annotate("asked", "since").await;
+    case.until_handled("asked", "since").await;
     assert_eq!(ground.writes(&first), before, "nothing is written after it stood still");
+    for (token, checks) in [(&due, 2), (&asked, 3)] {
+        let asked = case.clickup.requests(token, "/v2/user").await.unwrap();
+        assert_eq!(asked, checks, "{token}: all but the first by the second");
+    }
     // The second's alone: what the first had begun it did not go on with.
     let of_token = LogQuery { token: Some(account.token.name.clone()), ..LogQuery::default() };
     let log = case.clickup.log(&of_token).await.unwrap();
@@ -270,7 +292,7 @@ async fn a_leader_that_stood_still_writes_nothing() {
     let of_new: Vec<_> = diary.lines().into_iter().filter(|line| line.contains(&uid)).collect();
     assert!(!of_new.is_empty() && of_new.iter().all(|line| line.ends_with("user null")), "{of_new:#?}");
     assert_eq!(is(&case.get("bot").await["status"], "Ready"), ("False", "SecretNotFound"));
-    assert!(second.leads().await.unwrap());
+    assert!(second.operator.leads().await.unwrap());
     second.operator.stop().await.unwrap();
 }
 
@@ -302,9 +324,9 @@ async fn who_is_asked_to_stop_hands_over_at_once_and_who_is_deposed_ends() {
 
     // One that stands by and is asked to stop has nothing to hand over.
     let first = ground.first(LONG).await;
-    assert!(!first.leads().await.unwrap());
+    assert!(!first.operator.leads().await.unwrap());
     assert_eq!(first.operator.terminate().await.unwrap(), Exit::Code(0));
-    assert!(second.leads().await.unwrap());
+    assert!(second.operator.leads().await.unwrap());
 
     let usurper = Patch::Merge(json!({"spec": {"holderIdentity": "somebody"}}));
     ground.leases().await.patch(NAMESPACE, &PatchParams::default(), &usurper).await.unwrap();
@@ -349,12 +371,13 @@ async fn rights_are_exactly_those_used(ground: &Ground, of: &Candidate) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_server_that_restarts_costs_no_leadership() {
     let mut ground = Ground::start().await;
-    // Two thirds of it are enough for a restart on a busy machine.
-    let leader = ground.first(Duration::from_secs(180)).await;
+    // Of its two thirds, what is left before the next renewal is enough for a restart on a busy machine.
+    let leader = ground.first(Duration::from_secs(90)).await;
     leader.until_it_leads(SOON).await;
     let case = ground.case("restarted").await;
     case.verified("bot", json!({})).await;
     let namespace = case.namespace.clone();
+    let mark = ground.parts.control_plane.audit_mark().unwrap();
     ground.parts.control_plane.kill_apiserver().await.unwrap();
     leader.operator.healthz().await.unwrap();
     ground.parts.control_plane.restart_apiserver().await.unwrap();
@@ -362,13 +385,12 @@ async fn an_api_server_that_restarts_costs_no_leadership() {
     case.annotate("bot", "after the restart").await;
     case.until_handled("bot", "after the restart").await;
     let renewed = || async {
-        let mark = ground.parts.control_plane.audit_events().unwrap();
-        let patched =
-            |e: &&test_support::control_plane::audit::AuditEvent| e.resource == "leases" && e.verb == "patch";
-        if mark.iter().any(|e| patched(&e) && e.code == Some(200)) { Ok(()) } else { Err("no renewal") }
+        let events = ground.parts.control_plane.audit_events_since(mark).unwrap();
+        let renewal = |e: &AuditEvent| e.resource == "leases" && e.verb == "patch" && e.code == Some(200);
+        if events.iter().any(renewal) { Ok(()) } else { Err("no renewal") }
     };
     wait::until(Duration::from_secs(60), "a renewal", renewed).await.unwrap();
-    assert!(leader.leads().await.unwrap());
+    assert!(leader.operator.leads().await.unwrap());
     assert_eq!(leader.operator.terminate().await.unwrap(), Exit::Code(0));
 }
 

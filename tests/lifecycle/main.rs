@@ -10,7 +10,7 @@ mod sharing;
 mod traces;
 
 use clickup_simulator::fault::Fault;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
     path::Path,
     time::{Duration, Instant},
@@ -31,6 +31,23 @@ async fn start() -> Stack {
     Stack::start(StackOptions::new(OPERATOR))
         .await
         .unwrap_or_else(|e| panic!("the stack does not start: {e}"))
+}
+
+/// Each of these takes a minute or more, and waits for most of it. The harness runs only as many tests at a time as there
+/// are processors, which would have nothing to do meanwhile.
+#[test]
+fn a_minute_is_waited_for_side_by_side() {
+    let tests: [fn(); 4] = [
+        cluster::a_token_that_was_replaced_in_its_file_is_used,
+        crowds::a_thousand_connections_on_one_token_cost_one_check_a_round,
+        crowds::an_outage_is_one_event_and_ends_for_all,
+        leader::a_leader_that_stood_still_writes_nothing,
+    ];
+    std::thread::scope(|scope| {
+        for test in tests {
+            scope.spawn(test);
+        }
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +136,7 @@ async fn a_check_that_hangs_does_not_hold_up_the_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_stored_before_a_schema_change_say_so_and_stop_no_other() {
     let parts = Parts::start().await;
-    parts.loose_crd().await;
+    stack::install_loose_crd(&parts.control_plane, &parts.checkout).await.unwrap();
     let case = Case::new("invalid", &parts.control_plane, &parts.simulator).await;
     let rows = [
         ("wrong-value", json!({"interval": "soon"}), "spec.interval"),
@@ -213,26 +230,6 @@ impl Parts {
         let simulator = SimulatorProcess::start(simulator, control_plane.scratch()).await.unwrap();
         let kubeconfig = stack::install_rbac(&control_plane, &options.checkout).await.unwrap();
         Self { control_plane, simulator, checkout: options.checkout, kubeconfig }
-    }
-
-    /// The CRD as it might have been once: anything goes.
-    async fn loose_crd(&self) {
-        let crd = std::fs::read_to_string(self.checkout.join("crds/clickupconnections.yaml")).unwrap();
-        let mut crd: Value = serde_saphyr::from_str(&crd).unwrap();
-        let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] =
-            json!({"type": "object", "properties": {"spec": anything, "status": anything}});
-        let file = self.control_plane.scratch().join("loose-crd.json");
-        std::fs::write(&file, crd.to_string()).unwrap();
-        self.control_plane
-            .run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()])
-            .await
-            .unwrap();
-        let crd = "crd/clickupconnections.clickup-operator.dev";
-        self.control_plane
-            .run_kubectl(["wait", "--for=condition=Established", "--timeout=30s", crd])
-            .await
-            .unwrap();
     }
 
     async fn operator(&self, kubeconfig: &Path) -> OperatorProcess {

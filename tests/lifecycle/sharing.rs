@@ -150,7 +150,7 @@ async fn a_secret_that_may_not_be_read_stands_still_for_all_who_use_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_that_cannot_be_understood_shares_with_nobody() {
     let parts = Parts::start().await;
-    parts.loose_crd().await;
+    stack::install_loose_crd(&parts.control_plane, &parts.checkout).await.unwrap();
     let own = Case::new("muddled", &parts.control_plane, &parts.simulator).await;
     let user = own.beside("muddled-user", json!({})).await;
     own.secret("bot", &own.account().await.token.value).await;

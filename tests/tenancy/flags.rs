@@ -19,6 +19,9 @@ fn what_cannot_be_used_is_refused_with_a_word_on_what_to_write() {
         ("--secret-poll-interval=soon", "\"soon\" is not a duration"),
         ("--secret-poll-interval=0s", "write a duration from 1s to 24h"),
         ("--secret-poll-interval=25h", "write a duration from 1s to 24h"),
+        ("--leader-election-lease-duration=15", "\"15\" is not a duration"),
+        ("--leader-election-lease-duration=2s", "write a duration from 3s to 10m"),
+        ("--leader-election-lease-duration=11m", "write a duration from 3s to 10m"),
     ] {
         let (flag, value) = argument.split_once('=').unwrap();
         let variable = format!("CLICKUP_OPERATOR_{}", flag[2..].replace('-', "_").to_uppercase());

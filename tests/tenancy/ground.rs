@@ -61,13 +61,18 @@ pub(crate) async fn case(name: &str) -> Case<'static> {
 }
 
 /// A verb, a resource with its subresource, and its group.
-type Right = (&'static str, &'static str, &'static str);
+pub(crate) type Right = (&'static str, &'static str, &'static str);
 
 const CONNECTIONS: Right = ("watch", "clickupconnections", "clickup-operator.dev");
 const STATUS: Right = ("patch", "clickupconnections/status", "clickup-operator.dev");
 const EVENTS: [Right; 2] = [("create", "events", "events.k8s.io"), ("patch", "events", "events.k8s.io")];
 pub(crate) const GET_SECRETS: Right = ("get", "secrets", "");
 pub(crate) const WATCH_SECRETS: Right = ("watch", "secrets", "");
+pub(crate) const LEASES: [Right; 3] = [
+    ("create", "leases", "coordination.k8s.io"),
+    ("watch", "leases", "coordination.k8s.io"),
+    ("patch", "leases", "coordination.k8s.io"),
+];
 pub(crate) const NAMESPACES: Right = ("watch", "namespaces", "");
 
 /// What every mode needs, and more.

@@ -1,14 +1,15 @@
 //! Each mode needs the rights that its role has, and no others. (The mode that watches all of the cluster is in
 //! `tests/operator/access.rs`, with the role that is shipped.)
 
-use crate::ground::{Account, GET_SECRETS, NAMESPACES, Running, WATCH_SECRETS, case, named, rights};
+use crate::ground::{
+    Account, GET_SECRETS, NAMESPACES, Right, Running, WATCH_SECRETS, case, ground, named, rights,
+};
 use k8s_openapi::api::rbac::v1::Role;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use test_support::{
-    case::{Case, SOON},
+    case::Case,
     control_plane::audit::AuditEvent,
-    wait,
+    rights::{granted, until_all_used},
 };
 
 /// Does what takes every right: two Events that are the same, an edit of a Secret, its end and its return, a reference from
@@ -39,24 +40,11 @@ async fn exercise(own: &Case<'_>, user: &Case<'_>, sharing: Value, labels: Value
     own.until_handled("bot", "1").await;
 }
 
-fn used(requests: &[AuditEvent]) -> BTreeSet<String> {
-    let name = |e: &AuditEvent| {
-        let slash = if e.subresource.is_empty() { "" } else { "/" };
-        format!("{} {}{slash}{}.{}", e.verb, e.resource, e.subresource, e.group)
-    };
-    requests.iter().map(name).collect()
-}
-
 /// That these rights were all used, and no others wanted.
-async fn uses_exactly(account: &Account, granted: BTreeSet<String>) -> Vec<AuditEvent> {
-    let requests = wait::until(SOON, "every right to be used", || async {
-        let requests = account.requests().await;
-        let refused: Vec<_> = requests.iter().filter(|e| e.code == Some(403)).collect();
-        assert!(refused.is_empty(), "refused: {refused:?}");
-        let used = used(&requests);
-        if used == granted { Ok(requests) } else { Err(format!("{used:?}, granted {granted:?}")) }
-    });
-    requests.await.unwrap_or_else(|e| panic!("{e}"))
+async fn uses_exactly(account: &Account, granted: &[Right]) -> Vec<AuditEvent> {
+    let control_plane = &ground().await.control_plane;
+    let requests = until_all_used(control_plane, &account.user(), &named(granted)).await;
+    requests.unwrap_or_else(|e| panic!("{e}"))
 }
 
 async fn end(running: Running) {
@@ -77,16 +65,12 @@ async fn without_the_watch_of_secrets_in_all_of_the_cluster() {
     let selector = json!({"matchLabels": {"team": "get-all"}});
     let sharing = json!({"scope": "Namespaces", "namespaceSelector": selector});
     exercise(&own, &user, sharing, json!({"test": "get-all"})).await;
-    uses_exactly(&account, named(&granted)).await;
+    uses_exactly(&account, &granted).await;
     end(running).await;
 }
 
 /// With Roles in two namespaces and nothing cluster-wide.
-async fn in_two_namespaces(
-    name: &str,
-    secrets: &[(&'static str, &'static str, &'static str)],
-    flags: &[&str],
-) {
+async fn in_two_namespaces(name: &str, secrets: &[Right], flags: &[&str]) {
     let (own, account) = (case(name).await, Account::new(name).await);
     let user = own.beside(&format!("{name}-user"), json!({})).await;
     let granted = rights(secrets);
@@ -97,7 +81,7 @@ async fn in_two_namespaces(
     let running = account.operator(&[&[watch.as_str()], flags].concat()).await;
     let sharing = json!({"scope": "Namespaces", "namespaces": [user.namespace]});
     exercise(&own, &user, sharing, json!({})).await;
-    for request in uses_exactly(&account, named(&granted)).await {
+    for request in uses_exactly(&account, &granted).await {
         let within = [&own.namespace, &user.namespace].contains(&&request.namespace);
         assert!(within, "outside of its namespaces: {request:?}");
     }
@@ -121,11 +105,5 @@ fn the_role_on_the_page_is_the_one_that_is_needed() {
     let page = include_str!("../../docs/tenancy.md");
     let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("\n---\n").next()).unwrap();
     let role: Role = serde_saphyr::from_str(example).unwrap();
-    let mut granted = BTreeSet::new();
-    for rule in role.rules.unwrap() {
-        for (group, resource) in rule.api_groups.iter().flatten().zip(rule.resources.iter().flatten()) {
-            granted.extend(rule.verbs.iter().map(|verb| format!("{verb} {resource}.{group}")));
-        }
-    }
-    assert_eq!(granted, named(&rights(&[GET_SECRETS])));
+    assert_eq!(granted(&role.rules.unwrap()), named(&rights(&[GET_SECRETS])));
 }

@@ -1,11 +1,16 @@
-//! Two operators that share the connections by labels, and the syntax of such selectors.
+//! Operators that share the connections by labels, and the syntax of such selectors.
 
-use crate::ground::{Account, GET_SECRETS, WATCH_SECRETS, case, rights};
+use crate::ground::{Account, GET_SECRETS, LEASES, Running, WATCH_SECRETS, case, rights};
 use clickup_operator::controller::LabelSelector;
-use kube::api::ListParams;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Api, api::ListParams};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use test_support::{case::Case, control_plane::audit::AuditEvent};
+use std::{collections::BTreeSet, time::Duration};
+use test_support::{
+    case::{Case, SOON},
+    control_plane::audit::AuditEvent,
+    process::Signal,
+};
 
 fn shard(shard: Value) -> Value {
     json!({"metadata": {"labels": {"shard": shard}}})
@@ -84,6 +89,105 @@ async fn each_connection_is_the_matter_of_its_shard_alone() {
     assert!(case.get("nobody").await["status"]["conditions"].is_null());
     for operator in operators {
         operator.stop().await;
+    }
+}
+
+/// One of two processes that stand for the Lease of a shard.
+struct Replica {
+    account: Account,
+    running: Running,
+}
+
+impl Replica {
+    /// Short enough to be waited for, long enough for a busy machine to renew in.
+    const LEASE: Duration = Duration::from_secs(6);
+
+    async fn start(case: &Case<'_>, shard: &str, role: &str) -> Self {
+        let (namespace, account) = (&case.namespace, Account::new(&format!("shard-{shard}-{role}")).await);
+        let lease = [GET_SECRETS, WATCH_SECRETS].into_iter().chain(LEASES).collect::<Vec<_>>();
+        account.may_in(namespace, &rights(&lease)).await;
+        let flags = [
+            format!("--watch-namespaces={namespace}"),
+            format!("--watch-label-selector=shard={shard}"),
+            "--leader-elect".to_owned(),
+            format!("--leader-election-id=shard-{shard}"),
+            format!("--leader-election-namespace={namespace}"),
+            format!("--leader-election-lease-duration={}s", Self::LEASE.as_secs()),
+        ];
+        let running = account.operator(&flags.each_ref().map(String::as_str)).await;
+        Self { account, running }
+    }
+
+    /// One that leads, and one that stands by.
+    async fn pair(case: &Case<'_>, shard: &str) -> [Self; 2] {
+        let leader = Self::start(case, shard, "leader").await;
+        leader.running.process.until_leads(SOON).await.unwrap();
+        let standby = Self::start(case, shard, "standby").await;
+        assert!(!standby.leads().await);
+        [leader, standby]
+    }
+
+    async fn leads(&self) -> bool {
+        self.running.process.leads().await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_whose_leader_is_killed_is_taken_over_and_the_other_does_not_notice() {
+    const CONNECTIONS: [(&str, &str); 4] = [("a-1", "a"), ("a-2", "a"), ("b-1", "b"), ("b-2", "b")];
+    let case = case("leases").await;
+    let ([a, heir_of_a], [b, heir_of_b]) = tokio::join!(Replica::pair(&case, "a"), Replica::pair(&case, "b"));
+    assert!(a.leads().await && b.leads().await, "both shards have a leader at the same time");
+    let lease = async |shard: &str| {
+        let leases: Api<Lease> = Api::namespaced(case.client.clone(), &case.namespace);
+        let spec = leases.get(&format!("shard-{shard}")).await.unwrap().spec.unwrap();
+        (spec.holder_identity.unwrap(), spec.lease_transitions.unwrap())
+    };
+    let [of_a, of_b] = [lease("a").await, lease("b").await];
+    let mut tokens = Vec::new();
+    for (name, of) in CONNECTIONS {
+        let token = case.account().await.token;
+        case.secret(name, &token.value).await;
+        case.connection(name, json!({})).await;
+        case.edit(name, shard(json!(of))).await;
+        tokens.push(token.name);
+    }
+    let mut written = Vec::new();
+    for (name, of) in CONNECTIONS {
+        case.until_ready(name, "True", "Verified").await;
+        let (by, writes) = writers(&case, name, 0).await;
+        assert_eq!(by, [if of == "a" { &a } else { &b }.account.user()].into(), "{name}");
+        written.push(writes);
+    }
+
+    a.running.process.process().signal(Signal::Kill).unwrap();
+    for (name, _) in CONNECTIONS {
+        case.annotate(name, "one leader is dead").await;
+    }
+    for name in ["b-1", "b-2"] {
+        case.until_handled(name, "one leader is dead").await;
+    }
+    heir_of_a.running.process.until_leads(Replica::LEASE * 2).await.unwrap();
+    for name in ["a-1", "a-2"] {
+        case.until_handled(name, "one leader is dead").await;
+    }
+    for (((name, of), token), before) in CONNECTIONS.iter().zip(&tokens).zip(written) {
+        let (by, _) = writers(&case, name, before).await;
+        assert_eq!(by, [if *of == "a" { &heir_of_a } else { &b }.account.user()].into(), "{name}");
+        let asked = case.clickup.requests(token, "/v2/user").await.unwrap();
+        assert_eq!(asked, 2, "{name}: once by each leader, or twice by the one that stayed");
+    }
+    assert_eq!(lease("b").await, of_b, "who holds the other Lease holds it still");
+    assert_ne!(lease("a").await.0, of_a.0);
+    assert!(b.leads().await && !heir_of_b.leads().await);
+    for (replica, others) in [(&a, "b-"), (&heir_of_a, "b-"), (&b, "a-"), (&heir_of_b, "a-")] {
+        let requests = replica.account.requests().await;
+        assert!(!requests.is_empty(), "the test is void");
+        let strayed: Vec<_> = requests.iter().filter(|e| e.name.starts_with(others)).collect();
+        assert!(strayed.is_empty(), "{}: {strayed:?}", replica.account.user());
+    }
+    for replica in [a, heir_of_a, b, heir_of_b] {
+        replica.running.stop().await;
     }
 }
 

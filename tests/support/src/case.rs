@@ -182,6 +182,20 @@ impl<'a> Case<'a> {
         account
     }
 
+    /// Has the operator use each of its rights for a connection: on the second round its Events become series, which are
+    /// patched. Namespaces it watches only for a `spec` that is shared by labels.
+    pub async fn exercise(&self, name: &str, spec: Value) {
+        let account = self.verified(name, spec).await;
+        for round in ["1", "2"] {
+            self.no_secret(name).await;
+            self.until_ready(name, "False", "SecretNotFound").await;
+            self.secret(name, &account.token.value).await;
+            self.until_ready(name, "True", "Verified").await;
+            self.annotate(name, round).await;
+            self.until_handled(name, round).await;
+        }
+    }
+
     /// The Events about connections of this namespace.
     pub async fn published_events(&self) -> Vec<Event> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);

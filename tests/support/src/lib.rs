@@ -15,6 +15,7 @@ mod network;
 pub mod operator;
 pub mod process;
 pub mod prometheus;
+pub mod rights;
 pub mod scratch;
 pub mod simulator;
 pub mod stack;

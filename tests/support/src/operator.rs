@@ -7,6 +7,7 @@ use crate::http;
 use crate::network::free_ports;
 use crate::process::{Exit, Guarded, Launch, NotReady, ProcessError, Signal, command_without_proxy};
 use crate::scratch::ScratchDir;
+use crate::wait::{self, TimedOut};
 
 const ATTEMPTS: u32 = 5;
 const READY_DEADLINE: Duration = Duration::from_secs(30);
@@ -113,6 +114,30 @@ impl OperatorProcess {
     /// The answer of `/readyz`, which is an error until it has seen everything once.
     pub async fn readyz(&self) -> Result<String, OperatorError> {
         probe(&format!("{}/readyz", self.health_url)).await
+    }
+
+    /// Whether it leads, as its metrics say.
+    pub async fn leads(&self) -> Result<bool, OperatorError> {
+        let metrics = self.metrics().await?;
+        match metrics.lines().find_map(|line| line.strip_prefix("clickup_operator_leader ")) {
+            Some("1") => Ok(true),
+            Some("0") => Ok(false),
+            other => {
+                let seen = format!("clickup_operator_leader is {other:?}");
+                Err(OperatorError::Probe { url: self.metrics_url.clone(), seen })
+            }
+        }
+    }
+
+    /// Waits until it leads.
+    pub async fn until_leads(&self, patience: Duration) -> Result<(), TimedOut> {
+        wait::until(patience, "the operator to lead", || async {
+            match self.leads().await {
+                Ok(true) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await
     }
 
     /// Sends SIGTERM and waits until it has ended, 15 s at most.

@@ -1,7 +1,9 @@
 //! Everything at once: API server, CRD, RBAC, simulator and operator.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::control_plane::{self, ControlPlane, ControlPlaneError};
@@ -159,7 +161,29 @@ impl SharedStack {
 
 /// Applies the CRD of this checkout and waits until it is served.
 pub async fn install_crd(control_plane: &ControlPlane, checkout: &Path) -> Result<(), ControlPlaneError> {
-    let file = checkout.join(CRD_FILE);
+    apply_crd(control_plane, &checkout.join(CRD_FILE)).await
+}
+
+/// Applies the CRD as it might have been once: anything goes. [`install_crd`] afterwards makes it strict, and leaves what
+/// was stored meanwhile as it is.
+pub async fn install_loose_crd(
+    control_plane: &ControlPlane,
+    checkout: &Path,
+) -> Result<(), ControlPlaneError> {
+    let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let schema = json!({"type": "object", "properties": {"spec": anything, "status": anything}});
+    let patch =
+        json!([{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": schema}]);
+    let (strict, patch) = (checkout.join(CRD_FILE), patch.to_string());
+    let filename = ["--filename".as_ref(), strict.as_os_str()];
+    let words = ["patch", "--local", "--type=json", "--output=json", "--patch", &patch].map(OsStr::new);
+    let loose = control_plane.run_kubectl(words.into_iter().chain(filename)).await?;
+    let file = control_plane.scratch().join("loose-crd.json");
+    std::fs::write(&file, loose).map_err(|source| ControlPlaneError::File { path: file.clone(), source })?;
+    apply_crd(control_plane, &file).await
+}
+
+async fn apply_crd(control_plane: &ControlPlane, file: &Path) -> Result<(), ControlPlaneError> {
     control_plane.run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()]).await?;
     control_plane.run_kubectl(["wait", "--for=condition=Established", "--timeout=30s", CRD]).await?;
     Ok(())
@@ -170,9 +194,8 @@ pub async fn install_rbac(
     control_plane: &ControlPlane,
     checkout: &Path,
 ) -> Result<PathBuf, ControlPlaneError> {
-    for file in RBAC_FILES {
-        let file = checkout.join(file);
-        control_plane.run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()]).await?;
-    }
+    let files = RBAC_FILES.map(|file| checkout.join(file));
+    let filenames = files.iter().flat_map(|file| ["--filename".as_ref(), file.as_os_str()]);
+    control_plane.run_kubectl(std::iter::once(OsStr::new("apply")).chain(filenames)).await?;
     control_plane.service_account_kubeconfig(OPERATOR, OPERATOR).await
 }
