@@ -37,6 +37,38 @@ fn the_schema_has_what_the_values_have() {
     assert_eq!(found, expected, "values.schema.json against values.yaml");
 }
 
+/// Helm drops a key without a value before it asks the schema, and a template makes of that what is worse than nothing:
+/// `{}`, for example, which as a rule of a NetworkPolicy lets everything out.
+#[tokio::test]
+async fn a_key_without_a_value_is_refused_by_its_name() {
+    let mut paths = BTreeSet::new();
+    for value in documented() {
+        let ends = value.path.match_indices('.').map(|(at, _)| at).chain([value.path.len()]);
+        paths.extend(ends.map(|end| value.path[..end].to_owned()));
+    }
+    let (new, old) = (Helm::new().await, Helm::three().await);
+    // One depth after the other: of what is gone as a whole, the parts are not missed.
+    for depth in 0..3 {
+        let paths: Vec<_> = paths.iter().filter(|path| path.matches('.').count() == depth).collect();
+        let set = paths.iter().map(|path| format!("{path}=null")).collect::<Vec<_>>().join(",");
+        let refused = async |helm: &Helm| helm.template(&["--set", &set]).await.unwrap_err();
+        let (new, old) = (refused(&new).await, refused(&old).await);
+        for path in &paths {
+            let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
+            let place =
+                if parent.is_empty() { String::new() } else { format!("/{}", parent.replace('.', "/")) };
+            let missed = |line: &str| {
+                let line = line.trim();
+                line.starts_with(&format!("- at '{place}': missing propert"))
+                    && line.contains(&format!("'{key}'"))
+            };
+            assert!(new.lines().any(missed), "{path}: {new}");
+            let parent = if parent.is_empty() { "(root)" } else { parent };
+            assert!(old.contains(&format!("- {parent}: {key} is required\n")), "{path}: {old}");
+        }
+    }
+}
+
 /// So that no template has a branch that nothing renders.
 #[test]
 fn every_value_is_set_otherwise_in_a_set_for_tests() {
