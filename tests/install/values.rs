@@ -95,6 +95,10 @@ async fn what_is_wrong_is_refused_and_said() {
         (&["log.level=verbose"], &["at '/log/level'", "'debug'"]),
         (&["leaderElection.leaseDuration=15"], &["at '/leaderElection/leaseDuration'"]),
         (&["budgetPercent=101"], &["at '/budgetPercent'", "100"]),
+        (
+            &["fullnameOverride=connections-of-the-department-for-everything"],
+            &["at '/fullnameOverride'", "43"],
+        ),
         (&["watchNamespaces={Team}"], &["at '/watchNamespaces/0'"]),
         (&["replicas=2", "leaderElection.enabled=false"], &["Set leaderElection.enabled=true"]),
         (&["podMonitor.enabled=true", "serviceMonitor.enabled=true"], &["scraped twice"]),
