@@ -53,7 +53,7 @@ impl Helm {
         Helm::by(HELM).await
     }
 
-    /// The oldest Helm 3 that the chart is for, for what needs no cluster.
+    /// The oldest Helm 3 that the chart is for.
     pub async fn three() -> Helm {
         Helm::by(HELM_3).await
     }
@@ -65,7 +65,12 @@ impl Helm {
 
     /// For this cluster.
     pub async fn of(kubeconfig: PathBuf) -> Helm {
-        Helm { kubeconfig: Some(kubeconfig), ..Helm::new().await }
+        Helm::new().await.on(kubeconfig)
+    }
+
+    /// The same for a cluster.
+    pub fn on(self, kubeconfig: PathBuf) -> Helm {
+        Helm { kubeconfig: Some(kubeconfig), ..self }
     }
 
     /// What Helm prints, or what it complains about.
