@@ -1,6 +1,6 @@
 //! Install, upgrade and uninstall by Helm on a real API server. There is no kubelet, so no Pod becomes ready, and nothing waits.
 
-use crate::chart::{Helm, RELEASE, chart};
+use crate::chart::{Helm, RELEASE, chart, copy};
 use serde_json::{Value, json};
 use std::{fs, path::Path, time::Duration};
 use test_support::{
@@ -22,18 +22,6 @@ fn older_chart(directory: &Path) {
     edit("Chart.yaml", &format!("ersion: {}", env!("CARGO_PKG_VERSION")), "ersion: 0.0.1");
     edit("templates/crd.yaml", "    shortNames:\n    - cuc\n", "");
     edit("templates/serviceaccount.yaml", "metadata:\n", "metadata:\n  finalizers: []\n");
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 struct Cluster {

@@ -1,9 +1,9 @@
 //! values.yaml, its schema and the sets of values for tests belong together, and what is wrong is said well.
 
-use crate::chart::{Helm, chart, only, read_values, value_files};
-use serde_json::Value;
+use crate::chart::{Helm, chart, copy, only, read_values, value_files};
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs};
-use test_support::chart::parse_values;
+use test_support::{chart::parse_values, scratch::ScratchDir};
 
 fn documented() -> Vec<test_support::chart::Value> {
     parse_values(&fs::read_to_string(chart().join("values.yaml")).unwrap()).unwrap()
@@ -32,7 +32,8 @@ fn the_schema_has_what_the_values_have() {
     assert_eq!(schema["additionalProperties"], false);
     described("", &schema, &mut found);
     // What Helm gives a chart that another depends on.
-    let found: BTreeSet<_> = found.into_iter().filter(|(path, _)| path != "global").collect();
+    let of_a_parent = |path: &str| ["global", "enabled"].contains(&path);
+    let found: BTreeSet<_> = found.into_iter().filter(|(path, _)| !of_a_parent(path)).collect();
     let expected = documented().into_iter().map(|value| (value.path, value.meaning)).collect();
     assert_eq!(found, expected, "values.schema.json against values.yaml");
 }
@@ -111,6 +112,28 @@ async fn what_is_wrong_is_refused_and_said() {
         let said = helm.template(&sets).await.expect_err(&format!("{sets:?} is taken"));
         assert!(expected.iter().all(|text| said.contains(text)), "{sets:?}: {said}");
     }
+}
+
+/// A condition is a value of the chart that it switches off.
+#[tokio::test]
+async fn a_parent_chart_can_leave_it_out() {
+    let parent = ScratchDir::create("parent").unwrap();
+    copy(&chart(), &parent.join("charts/clickup-operator"));
+    let definition = json!({"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": [
+        {"name": "clickup-operator", "version": env!("CARGO_PKG_VERSION"), "condition": "clickup-operator.enabled"}]});
+    fs::write(parent.join("Chart.yaml"), definition.to_string()).unwrap();
+    for helm in [Helm::new().await, Helm::three().await] {
+        let deployments = async |set: &str| {
+            let path = parent.path().to_str().unwrap();
+            let words = ["template", "tools", path, "--kube-version", "1.34.0", "--set", set];
+            helm.run(words).await.map(|manifests| manifests.matches("kind: Deployment").count())
+        };
+        assert_eq!(deployments("clickup-operator.enabled=true,global.region=a").await, Ok(1));
+        assert_eq!(deployments("clickup-operator.enabled=false").await, Ok(0));
+        let refused = deployments("clickup-operator.enable=true").await.unwrap_err();
+        assert!(refused.contains("enable"), "{refused}");
+    }
+    parent.remove().await.unwrap();
 }
 
 #[tokio::test]
