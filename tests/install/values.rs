@@ -106,6 +106,23 @@ async fn what_is_wrong_is_refused_and_said() {
         (&["clickup.url=http://localhost"], &["clickup.allowInsecureHttp=true"]),
         (&["watchNamespaces={a,a}"], &["names a namespace twice"]),
         (&["serviceAccount.create=false"], &["serviceAccount.name"]),
+        (&["image.repository=reg:5000/x:1.0"], &["at '/image/repository'"]),
+        (&["leaderElection.id=Shard_A"], &["at '/leaderElection/id'"]),
+        (&["leaderElection.leaseDuration=2s"], &["leaderElection.leaseDuration is 2s", "3s to 10m"]),
+        (&["leaderElection.leaseDuration=10m1s"], &["leaderElection.leaseDuration is 10m1s", "3s to 10m"]),
+        (&["secretPollInterval=0s"], &["secretPollInterval is 0s", "1s to 24h"]),
+        (&["secretPollInterval=23h60m1s"], &["secretPollInterval is 23h60m1s", "1s to 24h"]),
+        (&["metrics.addr=127.0.0.1:8081"], &["metrics.addr and health.addr", "8081"]),
+        (
+            &["updateStrategy.type=RollingUpdate", "leaderElection.enabled=false"],
+            &["updateStrategy", "both would"],
+        ),
+        (&["updateStrategy.rollingUpdate.maxSurge=0", "leaderElection.enabled=false"], &["updateStrategy"]),
+        (&["livenessProbe.successThreshold=2"], &["at '/livenessProbe/successThreshold'", "1"]),
+        (
+            &["extraArgs={--log-level,--watch-namespaces=a}"],
+            &["extraArgs has --log-level", "the value log.level"],
+        ),
     ];
     for (sets, expected) in rows {
         let sets: Vec<_> = sets.iter().flat_map(|set| ["--set", set]).collect();
@@ -134,6 +151,23 @@ async fn a_parent_chart_can_leave_it_out() {
         assert!(refused.contains("enable"), "{refused}");
     }
     parent.remove().await.unwrap();
+}
+
+/// The bounds of what is refused.
+#[tokio::test]
+async fn what_is_just_right_is_taken() {
+    let helm = Helm::new().await;
+    for set in [
+        "image.repository=reg:5000/x",
+        "image.repository=reg.example.com/tools/x",
+        "leaderElection.leaseDuration=3s,secretPollInterval=1s",
+        "leaderElection.leaseDuration=9m60s,secretPollInterval=24h",
+        "updateStrategy.type=Recreate,leaderElection.enabled=false",
+        "updateStrategy.type=RollingUpdate,livenessProbe.successThreshold=1",
+        "extraArgs={--log-levels=a}",
+    ] {
+        helm.template(&["--set", set]).await.unwrap_or_else(|e| panic!("{set}: {e}"));
+    }
 }
 
 #[tokio::test]
