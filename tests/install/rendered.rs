@@ -1,8 +1,11 @@
 //! What the values say is in what is rendered.
 
-use crate::chart::{Helm, container, id, only, value_files, values_of};
+use crate::{
+    CHECKOUT,
+    chart::{Helm, container, id, only, read_values, value_files, values_of},
+};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 fn labels(object: &Value) -> &Value {
     &object["metadata"]["labels"]
@@ -72,6 +75,30 @@ async fn a_constraint_without_selector_counts_the_pods_of_the_release() {
     let ours = json!({"app.kubernetes.io/name": "clickup", "app.kubernetes.io/instance": "clickup-operator"});
     assert_eq!(constraints[0]["labelSelector"]["matchLabels"], ours);
     assert_eq!(constraints[1]["labelSelector"]["matchLabels"], json!({"tier": "tools"}));
+}
+
+/// The rules are the shipped ones, but for where their pages are and after how many days a token is old.
+#[tokio::test]
+async fn alerts_are_those_that_are_shipped() {
+    let helm = Helm::new().await;
+    let shipped: Vec<_> = ["alerts", "token-age"]
+        .iter()
+        .map(|name| Path::new(CHECKOUT).join(format!("deploy/monitoring/{name}.yaml")))
+        .flat_map(|file| read_values(&file)["groups"].as_array().unwrap().clone())
+        .collect();
+    let rendered = |objects: &[Value]| only(objects, "PrometheusRule")["spec"]["groups"].clone();
+    let as_they_are = ["--set", "prometheusRule.enabled=true,prometheusRule.tokenAge=true"];
+    assert_eq!(rendered(&helm.objects(&as_they_are).await), json!(shipped));
+    let without = helm.objects(&["--set", "prometheusRule.enabled=true"]).await;
+    assert_eq!(rendered(&without), json!(shipped[..shipped.len() - 1]));
+
+    let text = json!(shipped).to_string();
+    let text =
+        text.replace("https://clickup-operator.dev/docs/runbooks/", "https://wiki.example.com/clickup/");
+    let text = text.replace("90 * 86400", "30 * 86400");
+    assert!(text.matches("wiki.example.com").count() > 5 && text.contains("30 * 86400"), "{text}");
+    let otherwise = helm.objects_of(&values_of("everything")).await;
+    assert_eq!(rendered(&otherwise), serde_json::from_str::<Value>(&text).unwrap());
 }
 
 #[tokio::test]

@@ -118,6 +118,7 @@ async fn what_is_wrong_is_refused_and_said() {
             &["updateStrategy", "both would"],
         ),
         (&["updateStrategy.rollingUpdate.maxSurge=0", "leaderElection.enabled=false"], &["updateStrategy"]),
+        (&["prometheusRule.runbookUrl=https://wiki/"], &["at '/prometheusRule/runbookUrl'"]),
         (&["livenessProbe.successThreshold=2"], &["at '/livenessProbe/successThreshold'", "1"]),
         (
             &["extraArgs={--log-level,--watch-namespaces=a}"],
