@@ -10,7 +10,7 @@ use test_support::{
 
 const CRD: &str = "clickupconnections.clickup-operator.dev";
 
-/// The chart as an older version might have been: without the short name, and with a label that is gone since.
+/// The chart as an older version might have been: without the short name and a value, and with what is gone since.
 fn older_chart(directory: &Path) {
     copy(&chart(), directory);
     let edit = |file: &str, from: &str, to: &str| {
@@ -21,6 +21,8 @@ fn older_chart(directory: &Path) {
     };
     edit("Chart.yaml", &format!("ersion: {}", env!("CARGO_PKG_VERSION")), "ersion: 0.0.1");
     edit("templates/crd.yaml", "    shortNames:\n    - cuc\n", "");
+    edit("values.yaml", "  tokenAgeDays: 90\n", "");
+    edit("values.schema.json", "\"tokenAge\",\n        \"tokenAgeDays\"\n", "\"tokenAge\"\n");
     edit("templates/serviceaccount.yaml", "metadata:\n", "metadata:\n  finalizers: []\n");
 }
 
@@ -108,8 +110,14 @@ async fn outlive_upgrade_and_uninstall(helm: Helm) {
     );
     assert!(cluster.kubectl(&["get", "cuc"]).await.is_err(), "the older chart has the short name");
 
+    // With the values of the older chart alone, those that are new would be none.
+    let path = chart();
+    let reused = ["upgrade", RELEASE, path.to_str().unwrap(), "--namespace", RELEASE, "--reuse-values"];
+    let refused = cluster.helm.run(reused).await.unwrap_err();
+    assert!(refused.contains("tokenAgeDays"), "{refused}");
+
     // The release brings its CRD along: what Helm does not do for the folder crds/.
-    let said = cluster.helm("upgrade", &chart(), &["--set", "replicas=2"]).await;
+    let said = cluster.helm("upgrade", &chart(), &["--reset-then-reuse-values", "--set", "replicas=2"]).await;
     assert!(said.contains("REVISION: 2"), "{said}");
     let by_short_name = || cluster.kubectl(&["get", "cuc"]);
     wait::until(Duration::from_secs(20), "the new CRD to be served", by_short_name).await.unwrap();

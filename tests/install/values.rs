@@ -106,7 +106,7 @@ async fn what_is_wrong_is_refused_and_said() {
         (&["clickup.url=http://localhost"], &["clickup.allowInsecureHttp=true"]),
         (&["watchNamespaces={a,a}"], &["names a namespace twice"]),
         (&["serviceAccount.create=false"], &["serviceAccount.name"]),
-        (&["image.repository=reg:5000/x:1.0"], &["at '/image/repository'"]),
+        (&["image.repository=reg:5000/x:1.0"], &["image.repository is reg:5000/x:1.0", "image.tag"]),
         (&["leaderElection.id=Shard_A"], &["at '/leaderElection/id'"]),
         (&["leaderElection.leaseDuration=2s"], &["leaderElection.leaseDuration is 2s", "3s to 10m"]),
         (&["leaderElection.leaseDuration=10m1s"], &["leaderElection.leaseDuration is 10m1s", "3s to 10m"]),
@@ -160,6 +160,7 @@ async fn what_is_just_right_is_taken() {
     let helm = Helm::new().await;
     for set in [
         "image.repository=reg:5000/x",
+        "podSecurityContext.runAsUser=null,resources.limits=null",
         "image.repository=reg.example.com/tools/x",
         "leaderElection.leaseDuration=3s,secretPollInterval=1s",
         "leaderElection.leaseDuration=9m60s,secretPollInterval=24h",

@@ -1,6 +1,9 @@
 {{/* What the schema cannot see, values that do not go together above all: said before anything is installed. */}}
 {{- define "clickup-operator.checks" -}}
 {{- $v := .Values }}
+{{- if contains ":" (splitList "/" $v.image.repository | last) }}
+{{- fail (printf "image.repository is %s: the tag belongs in image.tag" $v.image.repository) }}
+{{- end }}
 {{- if and (gt (int $v.replicas) 1) (not $v.leaderElection.enabled) }}
 {{- fail (printf "replicas is %d and leaderElection.enabled false: all Pods would check every token. Set leaderElection.enabled=true, or replicas=1" (int $v.replicas)) }}
 {{- end }}
