@@ -1,6 +1,6 @@
 //! Commands, flags and paths that pages name.
 
-use crate::pages::{CHECKOUT, all_pages, code, for_users, read, words};
+use crate::pages::{CHECKOUT, all_pages, code, for_users, prose, read, words};
 use std::{collections::BTreeSet, path::Path, process::Command};
 
 #[test]
@@ -66,4 +66,50 @@ fn every_path_named_exists() {
         }
     }
     assert!(seen > 10, "only {seen} paths found");
+}
+
+/// A line that lost its indent is set as prose, and cannot be copied.
+#[test]
+fn commands_and_queries_stand_in_blocks_of_code() {
+    let begins = ["kubectl ", "helm ", "curl ", "clickup_operator_", "(time()", "time()", "sum ", "rate("];
+    for page in all_pages() {
+        for line in prose(&read(&page)) {
+            let line = line.trim_start_matches(|c: char| c.is_whitespace() || c == '-');
+            assert!(begins.iter().all(|begin| !line.starts_with(begin)), "{page}: {line}");
+        }
+    }
+}
+
+/// Who pastes a block pastes it into one place: a shell, or Prometheus.
+#[test]
+fn no_block_mixes_commands_and_queries() {
+    let mut seen = 0;
+    for page in all_pages() {
+        let text = read(&page);
+        for block in text.split("\n\n").filter(|block| block.starts_with("    ")) {
+            let commands = block.lines().filter(|line| line.trim_start().starts_with("kubectl ")).count();
+            let queries = block.matches("clickup_operator_").count();
+            assert!(commands == 0 || queries == 0, "{page}:\n{block}");
+            seen += commands + queries;
+        }
+    }
+    assert!(seen > 10, "only {seen} found");
+}
+
+/// Of several replicas one works, and kubectl would choose any.
+#[test]
+fn no_command_looks_at_one_replica_of_many() {
+    let mut seen = 0;
+    for page in all_pages() {
+        for line in code(&read(&page)) {
+            if ["kubectl logs", "kubectl port-forward", "kubectl exec"]
+                .iter()
+                .any(|verb| line.starts_with(verb))
+            {
+                assert!(!line.contains("deployment/"), "{page}: {line}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 4, "only {seen} found");
 }

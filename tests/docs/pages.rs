@@ -67,6 +67,17 @@ pub fn code(page: &str) -> Vec<String> {
     found
 }
 
+/// What is no code: neither in a fence nor indented as a block.
+pub fn prose(page: &str) -> Vec<&str> {
+    let mut fenced = false;
+    let lines = page.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence && !line.starts_with("    ")
+    });
+    lines.collect()
+}
+
 pub fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|c: char| c.is_whitespace() || "=,;()[]\"'".contains(c)).filter(|word| !word.is_empty())
 }

@@ -40,6 +40,19 @@ pub fn read_values(path: &Path) -> Value {
     serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap_or_else(|e| panic!("{path:?}: {e}"))
 }
 
+/// A directory with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
 /// Helm, whose caches and plugins are nobody else's.
 pub struct Helm {
     program: PathBuf,
@@ -53,7 +66,7 @@ impl Helm {
         Helm::by(HELM).await
     }
 
-    /// The oldest Helm 3 that the chart is for, for what needs no cluster.
+    /// The oldest Helm 3 that the chart is for.
     pub async fn three() -> Helm {
         Helm::by(HELM_3).await
     }
@@ -65,7 +78,12 @@ impl Helm {
 
     /// For this cluster.
     pub async fn of(kubeconfig: PathBuf) -> Helm {
-        Helm { kubeconfig: Some(kubeconfig), ..Helm::new().await }
+        Helm::new().await.on(kubeconfig)
+    }
+
+    /// The same for a cluster.
+    pub fn on(self, kubeconfig: PathBuf) -> Helm {
+        Helm { kubeconfig: Some(kubeconfig), ..self }
     }
 
     /// What Helm prints, or what it complains about.

@@ -116,6 +116,18 @@ async fn every_value_of_a_flag_reaches_the_operator_and_defaults_do_not() {
     );
 }
 
+/// Roles, the Lease's name and ports are made from values: an argument beside them would part from these.
+#[tokio::test]
+async fn no_flag_that_has_a_value_is_taken_as_an_extra_argument() {
+    let helm = Helm::new().await;
+    for (flag, path) in FLAGS {
+        let extra = format!("extraArgs={{--{flag}=1}}");
+        let refused = helm.template(&["--set", &extra]).await.expect_err(&extra);
+        let expected = format!("extraArgs has --{flag}: set the value {path} instead");
+        assert!(refused.contains(&expected), "{refused}");
+    }
+}
+
 /// An argument that it does not know, or whose value it does not take, ends it with 2.
 #[tokio::test]
 async fn the_operator_takes_the_arguments_as_they_are_rendered() {

@@ -1,8 +1,11 @@
 //! What the values say is in what is rendered.
 
-use crate::chart::{Helm, container, id, only, value_files, values_of};
+use crate::{
+    CHECKOUT,
+    chart::{Helm, container, id, only, read_values, value_files, values_of},
+};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 fn labels(object: &Value) -> &Value {
     &object["metadata"]["labels"]
@@ -74,6 +77,30 @@ async fn a_constraint_without_selector_counts_the_pods_of_the_release() {
     assert_eq!(constraints[1]["labelSelector"]["matchLabels"], json!({"tier": "tools"}));
 }
 
+/// The rules are the shipped ones, but for where their pages are and after how many days a token is old.
+#[tokio::test]
+async fn alerts_are_those_that_are_shipped() {
+    let helm = Helm::new().await;
+    let shipped: Vec<_> = ["alerts", "token-age"]
+        .iter()
+        .map(|name| Path::new(CHECKOUT).join(format!("deploy/monitoring/{name}.yaml")))
+        .flat_map(|file| read_values(&file)["groups"].as_array().unwrap().clone())
+        .collect();
+    let rendered = |objects: &[Value]| only(objects, "PrometheusRule")["spec"]["groups"].clone();
+    let as_they_are = ["--set", "prometheusRule.enabled=true,prometheusRule.tokenAge=true"];
+    assert_eq!(rendered(&helm.objects(&as_they_are).await), json!(shipped));
+    let without = helm.objects(&["--set", "prometheusRule.enabled=true"]).await;
+    assert_eq!(rendered(&without), json!(shipped[..shipped.len() - 1]));
+
+    let text = json!(shipped).to_string();
+    let text =
+        text.replace("https://clickup-operator.dev/docs/runbooks/", "https://wiki.example.com/clickup/");
+    let text = text.replace("90 * 86400", "30 * 86400");
+    assert!(text.matches("wiki.example.com").count() > 5 && text.contains("30 * 86400"), "{text}");
+    let otherwise = helm.objects_of(&values_of("everything")).await;
+    assert_eq!(rendered(&otherwise), serde_json::from_str::<Value>(&text).unwrap());
+}
+
 #[tokio::test]
 async fn ports_follow_the_addresses() {
     let objects = Helm::new().await.objects_of(&values_of("everything")).await;
@@ -138,7 +165,8 @@ async fn rights_are_as_narrow_as_the_mode() {
     }
 }
 
-/// Two releases for two shards share nothing but the CRD, which one of them leaves out.
+/// Two releases for two shards share nothing but the CRD, which one of them leaves out; also if they differ only at the
+/// end of names that are too long.
 #[tokio::test]
 async fn two_releases_have_no_object_in_common() {
     let helm = Helm::new().await;
@@ -151,9 +179,59 @@ async fn two_releases_have_no_object_in_common() {
             crate::chart::arguments(&objects).into_iter().find(|a| a.contains("election-id")).unwrap();
         objects.iter().map(id).chain([lease]).collect::<BTreeSet<_>>()
     };
-    let (a, b) = (ids("shard-a").await, ids("shard-b").await);
-    assert!(a.is_disjoint(&b), "{:?}", a.intersection(&b).collect::<Vec<_>>());
-    assert!(a.contains("--leader-election-id=shard-a-clickup-operator"), "{a:?}");
+    let long = "connections-of-the-department-for-everything-shard-";
+    for prefix in ["shard-", long] {
+        let (a, b) = (ids(&format!("{prefix}a")).await, ids(&format!("{prefix}b")).await);
+        assert!(a.is_disjoint(&b), "{:?}", a.intersection(&b).collect::<Vec<_>>());
+        let lease = format!("--leader-election-id={prefix}a-clickup-operator");
+        assert_eq!(a.contains(&lease), prefix != long, "{a:?}");
+        let names = a.iter().filter_map(|id| id.rsplit_once('/'));
+        assert!(names.clone().count() > 5 && names.clone().all(|(_, name)| name.len() <= 63), "{a:?}");
+    }
+}
+
+/// Kubernetes takes `1e3` for a name, and YAML, where it is not quoted, for a number.
+#[tokio::test]
+async fn names_that_look_like_numbers_stay_names() {
+    let (helm, chart) = (Helm::new().await, crate::chart::chart());
+    let names = "fullnameOverride=123,nameOverride=1e3,serviceAccount.name=1,leaderElection.id=1e3,\
+                 leaderElection.namespace=1,priorityClassName=1e3";
+    let namespaces = "watchNamespaces={1,1e3}";
+    for (set, file) in value_files() {
+        for more in [&["--set-string", names, "--set-string", namespaces][..], &[]] {
+            let values = ["--namespace", "1", "--values", file.to_str().unwrap()];
+            let words = ["template", "1e3", chart.to_str().unwrap()].into_iter().chain(values);
+            let manifests = helm.run(words.chain(more.iter().copied())).await.unwrap();
+            let mut seen = 0;
+            let mut objects = crate::chart::objects(&manifests);
+            // Its fields have schemas, not values.
+            objects.retain(|object| object["kind"] != "CustomResourceDefinition");
+            for object in objects {
+                count_names(&object, &mut seen, &format!("{set}, {}", id(&object)));
+            }
+            assert!(seen > 20, "{set}: only {seen} names");
+        }
+    }
+}
+
+/// Names, labels and what refers to them, all of which must be texts.
+fn count_names(value: &Value, seen: &mut usize, place: &str) {
+    for (key, value) in value.as_object().into_iter().flatten() {
+        let named = match key.as_str() {
+            "name" | "namespace" | "serviceAccountName" | "priorityClassName" => vec![value],
+            "resourceNames" => value.as_array().unwrap().iter().collect(),
+            "labels" | "matchLabels" | "annotations" => value.as_object().unwrap().values().collect(),
+            _ => vec![],
+        };
+        for name in named {
+            assert!(name.is_string(), "{place}: {key} is {name}");
+            *seen += 1;
+        }
+        count_names(value, seen, place);
+    }
+    for value in value.as_array().into_iter().flatten() {
+        count_names(value, seen, place);
+    }
 }
 
 #[tokio::test]

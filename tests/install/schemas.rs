@@ -170,8 +170,9 @@ async fn the_api_server_takes_everything_without_a_warning() {
     }
 
     // That it would have said so.
-    let mut objects =
-        helm.objects(&["--set", "securityContext.readOnlyRootFilesystem=true,podSecurityContext=null"]).await;
+    let mut objects = helm
+        .objects(&["--set", "podSecurityContext.runAsNonRoot=null,podSecurityContext.seccompProfile=null"])
+        .await;
     objects.retain(|object| object["kind"] == "Deployment");
     let complaints = apply(&control_plane, &objects, &["--dry-run=server"]).await.unwrap().1;
     assert!(complaints.contains("would violate PodSecurity"), "{complaints}");

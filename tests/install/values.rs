@@ -1,9 +1,9 @@
 //! values.yaml, its schema and the sets of values for tests belong together, and what is wrong is said well.
 
-use crate::chart::{Helm, chart, only, read_values, value_files};
-use serde_json::Value;
+use crate::chart::{Helm, chart, copy, only, read_values, value_files};
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs};
-use test_support::chart::parse_values;
+use test_support::{chart::parse_values, scratch::ScratchDir};
 
 fn documented() -> Vec<test_support::chart::Value> {
     parse_values(&fs::read_to_string(chart().join("values.yaml")).unwrap()).unwrap()
@@ -32,9 +32,42 @@ fn the_schema_has_what_the_values_have() {
     assert_eq!(schema["additionalProperties"], false);
     described("", &schema, &mut found);
     // What Helm gives a chart that another depends on.
-    let found: BTreeSet<_> = found.into_iter().filter(|(path, _)| path != "global").collect();
+    let of_a_parent = |path: &str| ["global", "enabled"].contains(&path);
+    let found: BTreeSet<_> = found.into_iter().filter(|(path, _)| !of_a_parent(path)).collect();
     let expected = documented().into_iter().map(|value| (value.path, value.meaning)).collect();
     assert_eq!(found, expected, "values.schema.json against values.yaml");
+}
+
+/// Helm drops a key without a value before it asks the schema, and a template makes of that what is worse than nothing:
+/// `{}`, for example, which as a rule of a NetworkPolicy lets everything out.
+#[tokio::test]
+async fn a_key_without_a_value_is_refused_by_its_name() {
+    let mut paths = BTreeSet::new();
+    for value in documented() {
+        let ends = value.path.match_indices('.').map(|(at, _)| at).chain([value.path.len()]);
+        paths.extend(ends.map(|end| value.path[..end].to_owned()));
+    }
+    let (new, old) = (Helm::new().await, Helm::three().await);
+    // One depth after the other: of what is gone as a whole, the parts are not missed.
+    for depth in 0..3 {
+        let paths: Vec<_> = paths.iter().filter(|path| path.matches('.').count() == depth).collect();
+        let set = paths.iter().map(|path| format!("{path}=null")).collect::<Vec<_>>().join(",");
+        let refused = async |helm: &Helm| helm.template(&["--set", &set]).await.unwrap_err();
+        let (new, old) = (refused(&new).await, refused(&old).await);
+        for path in &paths {
+            let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
+            let place =
+                if parent.is_empty() { String::new() } else { format!("/{}", parent.replace('.', "/")) };
+            let missed = |line: &str| {
+                let line = line.trim();
+                line.starts_with(&format!("- at '{place}': missing propert"))
+                    && line.contains(&format!("'{key}'"))
+            };
+            assert!(new.lines().any(missed), "{path}: {new}");
+            let parent = if parent.is_empty() { "(root)" } else { parent };
+            assert!(old.contains(&format!("- {parent}: {key} is required\n")), "{path}: {old}");
+        }
+    }
 }
 
 /// So that no template has a branch that nothing renders.
@@ -63,17 +96,79 @@ async fn what_is_wrong_is_refused_and_said() {
         (&["log.level=verbose"], &["at '/log/level'", "'debug'"]),
         (&["leaderElection.leaseDuration=15"], &["at '/leaderElection/leaseDuration'"]),
         (&["budgetPercent=101"], &["at '/budgetPercent'", "100"]),
+        (
+            &["fullnameOverride=connections-of-the-department-for-everything"],
+            &["at '/fullnameOverride'", "43"],
+        ),
         (&["watchNamespaces={Team}"], &["at '/watchNamespaces/0'"]),
         (&["replicas=2", "leaderElection.enabled=false"], &["Set leaderElection.enabled=true"]),
         (&["podMonitor.enabled=true", "serviceMonitor.enabled=true"], &["scraped twice"]),
         (&["clickup.url=http://localhost"], &["clickup.allowInsecureHttp=true"]),
         (&["watchNamespaces={a,a}"], &["names a namespace twice"]),
         (&["serviceAccount.create=false"], &["serviceAccount.name"]),
+        (&["image.repository=reg:5000/x:1.0"], &["image.repository is reg:5000/x:1.0", "image.tag"]),
+        (&["leaderElection.id=Shard_A"], &["at '/leaderElection/id'"]),
+        (&["leaderElection.leaseDuration=2s"], &["leaderElection.leaseDuration is 2s", "3s to 10m"]),
+        (&["leaderElection.leaseDuration=10m1s"], &["leaderElection.leaseDuration is 10m1s", "3s to 10m"]),
+        (&["secretPollInterval=0s"], &["secretPollInterval is 0s", "1s to 24h"]),
+        (&["secretPollInterval=23h60m1s"], &["secretPollInterval is 23h60m1s", "1s to 24h"]),
+        (&["metrics.addr=127.0.0.1:8081"], &["metrics.addr and health.addr", "8081"]),
+        (
+            &["updateStrategy.type=RollingUpdate", "leaderElection.enabled=false"],
+            &["updateStrategy", "both would"],
+        ),
+        (&["updateStrategy.rollingUpdate.maxSurge=0", "leaderElection.enabled=false"], &["updateStrategy"]),
+        (&["prometheusRule.runbookUrl=https://wiki/"], &["at '/prometheusRule/runbookUrl'"]),
+        (&["livenessProbe.successThreshold=2"], &["at '/livenessProbe/successThreshold'", "1"]),
+        (
+            &["extraArgs={--log-level,--watch-namespaces=a}"],
+            &["extraArgs has --log-level", "the value log.level"],
+        ),
     ];
     for (sets, expected) in rows {
         let sets: Vec<_> = sets.iter().flat_map(|set| ["--set", set]).collect();
         let said = helm.template(&sets).await.expect_err(&format!("{sets:?} is taken"));
         assert!(expected.iter().all(|text| said.contains(text)), "{sets:?}: {said}");
+    }
+}
+
+/// A condition is a value of the chart that it switches off.
+#[tokio::test]
+async fn a_parent_chart_can_leave_it_out() {
+    let parent = ScratchDir::create("parent").unwrap();
+    copy(&chart(), &parent.join("charts/clickup-operator"));
+    let definition = json!({"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": [
+        {"name": "clickup-operator", "version": env!("CARGO_PKG_VERSION"), "condition": "clickup-operator.enabled"}]});
+    fs::write(parent.join("Chart.yaml"), definition.to_string()).unwrap();
+    for helm in [Helm::new().await, Helm::three().await] {
+        let deployments = async |set: &str| {
+            let path = parent.path().to_str().unwrap();
+            let words = ["template", "tools", path, "--kube-version", "1.34.0", "--set", set];
+            helm.run(words).await.map(|manifests| manifests.matches("kind: Deployment").count())
+        };
+        assert_eq!(deployments("clickup-operator.enabled=true,global.region=a").await, Ok(1));
+        assert_eq!(deployments("clickup-operator.enabled=false").await, Ok(0));
+        let refused = deployments("clickup-operator.enable=true").await.unwrap_err();
+        assert!(refused.contains("enable"), "{refused}");
+    }
+    parent.remove().await.unwrap();
+}
+
+/// The bounds of what is refused.
+#[tokio::test]
+async fn what_is_just_right_is_taken() {
+    let helm = Helm::new().await;
+    for set in [
+        "image.repository=reg:5000/x",
+        "podSecurityContext.runAsUser=null,resources.limits=null",
+        "image.repository=reg.example.com/tools/x",
+        "leaderElection.leaseDuration=3s,secretPollInterval=1s",
+        "leaderElection.leaseDuration=9m60s,secretPollInterval=24h",
+        "updateStrategy.type=Recreate,leaderElection.enabled=false",
+        "updateStrategy.type=RollingUpdate,livenessProbe.successThreshold=1",
+        "extraArgs={--log-levels=a}",
+    ] {
+        helm.template(&["--set", set]).await.unwrap_or_else(|e| panic!("{set}: {e}"));
     }
 }
 

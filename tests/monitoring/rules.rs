@@ -1,8 +1,9 @@
 //! The alerts: what promtool says of them, and that each has what who is woken by it needs.
 
 use crate::{CHECKOUT, promtool, read};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path};
+use test_support::scratch::ScratchDir;
 
 /// Rule files, and the resources that they are wrapped in.
 const FILES: [(&str, &str); 2] = [
@@ -40,6 +41,31 @@ async fn promtool_accepts_the_rules_and_their_cases() {
     }
     let (content, said) = promtool(&["test", "rules", CASES], "").await;
     assert!(content, "{said}");
+}
+
+/// What the page gives each of two shards, of which one works.
+#[tokio::test]
+async fn the_expression_for_a_shard_notices_that_it_is_down() {
+    let page = read("docs/monitoring.md");
+    let expression = page.lines().map(str::trim).find(|line| line.starts_with("absent(")).unwrap();
+    let scratch = ScratchDir::create("shards").unwrap();
+    let rule = json!({"alert": "ShardDown", "expr": expression});
+    let rules = json!({"groups": [{"name": "shards", "rules": [rule]}]});
+    std::fs::write(scratch.join("rules.yaml"), rules.to_string()).unwrap();
+    let case = |shard: &str, fires: bool| {
+        let series = format!(
+            "clickup_operator_work_lag_seconds{{pod=\"clickup-shard-{shard}-clickup-operator-7d9f-x2c\"}}"
+        );
+        let alerts = if fires { json!([{}]) } else { json!([]) };
+        json!({"interval": "1m", "input_series": [{"series": series, "values": "0x5"}],
+            "alert_rule_test": [{"eval_time": "5m", "alertname": "ShardDown", "exp_alerts": alerts}]})
+    };
+    let cases = json!({"rule_files": ["rules.yaml"], "tests": [case("a", false), case("b", true)]});
+    let file = scratch.join("cases.yaml");
+    std::fs::write(&file, cases.to_string()).unwrap();
+    let (content, said) = promtool(&["test", "rules", file.to_str().unwrap()], "").await;
+    assert!(content, "{said}");
+    scratch.remove().await.unwrap();
 }
 
 #[test]

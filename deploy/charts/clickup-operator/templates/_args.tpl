@@ -34,6 +34,32 @@ improves takes effect; a test holds values.yaml and these against `clickup-opera
 {{- end }}
 {{- end }}
 
+{{/* Where each flag has its value. */}}
+{{- define "clickup-operator.valuesOfFlags" -}}
+clickup-url: clickup.url
+allow-insecure-http: clickup.allowInsecureHttp
+ca-file: clickup.caFile
+proxy: clickup.proxy
+max-body: clickup.maxBody
+watch-namespaces: watchNamespaces
+watch-label-selector: watchLabelSelector
+secret-access: secretAccess
+secret-poll-interval: secretPollInterval
+concurrency: concurrency
+budget-percent: budgetPercent
+status-heartbeat: status.heartbeat
+status-username: status.username
+leader-elect: leaderElection.enabled
+leader-election-id: leaderElection.id
+leader-election-namespace: leaderElection.namespace
+leader-election-lease-duration: leaderElection.leaseDuration
+metrics-addr: metrics.addr
+health-addr: health.addr
+log-format: log.format
+log-level: log.level
+otel: otel.enabled
+{{- end }}
+
 {{/* (list NAME VALUE DEFAULT) */}}
 {{- define "clickup-operator.flag" -}}
 {{- if ne (toString (index . 1)) (toString (index . 2)) }}

@@ -1,6 +1,9 @@
-{{/* Values that are each right, and do not go together: said before anything is installed. */}}
+{{/* What the schema cannot see, values that do not go together above all: said before anything is installed. */}}
 {{- define "clickup-operator.checks" -}}
 {{- $v := .Values }}
+{{- if contains ":" (splitList "/" $v.image.repository | last) }}
+{{- fail (printf "image.repository is %s: the tag belongs in image.tag" $v.image.repository) }}
+{{- end }}
 {{- if and (gt (int $v.replicas) 1) (not $v.leaderElection.enabled) }}
 {{- fail (printf "replicas is %d and leaderElection.enabled false: all Pods would check every token. Set leaderElection.enabled=true, or replicas=1" (int $v.replicas)) }}
 {{- end }}
@@ -13,4 +16,32 @@
 {{- if ne (len $v.watchNamespaces) (len (uniq $v.watchNamespaces)) }}
 {{- fail "watchNamespaces names a namespace twice" }}
 {{- end }}
+{{- if eq (include "clickup-operator.port" $v.metrics.addr) (include "clickup-operator.port" $v.health.addr) }}
+{{- fail (printf "metrics.addr and health.addr have the same port, %s: only one of them could listen there" (include "clickup-operator.port" $v.health.addr)) }}
+{{- end }}
+{{- if and $v.updateStrategy (ne (dig "type" "RollingUpdate" $v.updateStrategy) "Recreate") (not $v.leaderElection.enabled) }}
+{{- fail "updateStrategy has the new Pod start beside the old one, and leaderElection.enabled is false: both would check every token. Leave updateStrategy empty, or set leaderElection.enabled=true" }}
+{{- end }}
+{{- range list (list "leaderElection.leaseDuration" $v.leaderElection.leaseDuration 3 600 "3s to 10m") (list "secretPollInterval" $v.secretPollInterval 1 86400 "1s to 24h") }}
+{{- $seconds := include "clickup-operator.seconds" (index . 1) | int }}
+{{- if or (lt $seconds (index . 2)) (gt $seconds (index . 3)) }}
+{{- fail (printf "%s is %s: write a duration from %s" (index . 0) (index . 1) (index . 4)) }}
+{{- end }}
+{{- end }}
+{{- $values := include "clickup-operator.valuesOfFlags" . | fromYaml }}
+{{- range $v.extraArgs }}
+{{- $flag := splitList "=" . | first }}
+{{- with get $values (trimPrefix "--" $flag) }}
+{{- fail (printf "extraArgs has %s: set the value %s instead, which more than the argument may be made from, such as rights and ports" $flag .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Of a duration such as 1h30m. */}}
+{{- define "clickup-operator.seconds" -}}
+{{- $seconds := 0 }}
+{{- range $unit, $of := dict "h" 3600 "m" 60 "s" 1 }}
+{{- $seconds = regexFind (printf "[0-9]+%s" $unit) $ | trimSuffix $unit | atoi | mul $of | add $seconds }}
+{{- end }}
+{{- $seconds }}
 {{- end }}

@@ -2,16 +2,18 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* 43 characters, so that names with an ending, such as "-service-binding", fit into 63. */}}
+{{/*
+43 characters, so that names with an ending, such as "-service-binding", fit into 63. A longer one is cut, and ends with a
+digest of all of it: two that begin alike stay two.
+*/}}
 {{- define "clickup-operator.fullname" -}}
 {{- $name := include "clickup-operator.name" . }}
-{{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 43 | trimSuffix "-" }}
-{{- else if contains $name .Release.Name }}
-{{- .Release.Name | trunc 43 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 43 | trimSuffix "-" }}
+{{- $made := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}
+{{- $full := default $made .Values.fullnameOverride }}
+{{- if gt (len $full) 43 }}
+{{- $full = printf "%s-%s" (trunc 34 $full | trimSuffix "-") (sha256sum $full | trunc 8) }}
 {{- end }}
+{{- $full }}
 {{- end }}
 
 {{- define "clickup-operator.serviceAccountName" -}}
@@ -41,8 +43,8 @@
 
 {{/* What selects the Pods; never changes between versions. */}}
 {{- define "clickup-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "clickup-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "clickup-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "clickup-operator.labels" -}}

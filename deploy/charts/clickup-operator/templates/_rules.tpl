@@ -36,9 +36,9 @@
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {{ index . 1 }}
-  name: {{ index . 2 }}
+  name: {{ index . 2 | quote }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "clickup-operator.serviceAccountName" $root }}
-    namespace: {{ $root.Release.Namespace }}
+    name: {{ include "clickup-operator.serviceAccountName" $root | quote }}
+    namespace: {{ $root.Release.Namespace | quote }}
 {{- end }}
