@@ -136,7 +136,8 @@ impl Exposure {
 fn reasons(reason: &str) -> &'static [&'static str] {
     match reason {
         "TLSFailed" => &["TLSFailed"],
-        "TimedOut" => &["TimedOut"],
+        // What hangs is reset when the silence ends.
+        "TimedOut" => &["TimedOut", "ConnectFailed"],
         _ => &["ConnectFailed"],
     }
 }
