@@ -215,9 +215,10 @@ chart: tools ## The Helm chart as a package in dist/, its values with IMAGE=REPO
 program: image-archive $(CARGO_CYCLONEDX) ## The operator as a program of one file for TRIPLE=..., its image as an archive, and its SBOM, in dist/
 	cp $(STATIC) dist/clickup-operator-$(VERSION)-$(TRIPLE)
 	@# Beside each manifest is where it writes; the operator's is all that is wanted.
-	$(CARGO_CYCLONEDX) cyclonedx --quiet --format json --target $(TRIPLE) --override-filename sbom.cdx
-	mv sbom.cdx.json dist/clickup-operator-$(VERSION)-$(TRIPLE).cdx.json
-	rm -f tests/*/sbom.cdx.json
+	$(CARGO_CYCLONEDX) cyclonedx --quiet --format json --spec-version 1.5 --target $(TRIPLE) --override-filename sbom.cdx
+	@# Where it was built is nobody's business.
+	sed 's|file://$(CURDIR)|file:///src|g' sbom.cdx.json > dist/clickup-operator-$(VERSION)-$(TRIPLE).cdx.json
+	rm -f sbom.cdx.json tests/*/sbom.cdx.json
 
 release: program chart manifests ## All that a release has, into dist/: program, image, SBOM, chart, install.yaml, checksums
 	@$(MAKE) --no-print-directory checksums
