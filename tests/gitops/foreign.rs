@@ -122,8 +122,7 @@ async fn every_manifest_is_valid_where_its_kind_is_served() {
             let file = file.to_str().unwrap();
             // Too large for the annotation of a client-side apply.
             kubectl(&["apply", "--server-side", "--filename", file], file).await;
-            kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "--filename", file], file)
-                .await;
+            control_plane.until_served(&["--filename", file]).await.unwrap_or_else(|e| panic!("{file}: {e}"));
         }
     }
     let file = control_plane.scratch().join("manifest.yaml");

@@ -56,8 +56,7 @@ impl Cluster {
     }
 
     async fn served(&self) {
-        let name = format!("crd/{CRD}");
-        self.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", &name]).await.unwrap();
+        self.control_plane.until_served(&[&format!("crd/{CRD}")]).await.unwrap();
     }
 
     /// Everything about all connections, down to their resourceVersion.

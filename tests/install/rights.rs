@@ -113,13 +113,7 @@ impl Ground {
             self.helm.run(words).await.unwrap_or_else(|e| panic!("{}: {e}", shape.name))
         };
         run(&["install", "--create-namespace"]).await;
-        let established = [
-            "wait",
-            "--for=condition=Established",
-            "--timeout=30s",
-            "crd/clickupconnections.clickup-operator.dev",
-        ];
-        self.control_plane.run_kubectl(established).await.unwrap();
+        self.control_plane.until_served(&["crd/clickupconnections.clickup-operator.dev"]).await.unwrap();
         objects(&run(&["template"]).await)
     }
 }

@@ -185,8 +185,7 @@ pub async fn install_loose_crd(
 
 async fn apply_crd(control_plane: &ControlPlane, file: &Path) -> Result<(), ControlPlaneError> {
     control_plane.run_kubectl(["apply".as_ref(), "--filename".as_ref(), file.as_os_str()]).await?;
-    control_plane.run_kubectl(["wait", "--for=condition=Established", "--timeout=30s", CRD]).await?;
-    Ok(())
+    control_plane.until_served(&[CRD]).await
 }
 
 /// Applies the operator's namespace, ServiceAccount and RBAC of this checkout. Returns a kubeconfig for the account.

@@ -240,6 +240,24 @@ impl ControlPlane {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// Waits until these CRDs, as kubectl's arguments name them, are served. A CRD that was made just now may have no
+    /// conditions at all, which `kubectl wait` calls an error.
+    pub async fn until_served(&self, crds: &[&str]) -> Result<()> {
+        let wait = ["wait", "--for=condition=Established", "--timeout=30s"];
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            let waited = self.run_kubectl(wait.iter().chain(crds)).await;
+            match waited {
+                Err(ControlPlaneError::Kubectl { stderr, .. })
+                    if stderr.contains("accessor error") && Instant::now() < end =>
+                {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                waited => return waited.map(drop),
+            }
+        }
+    }
+
     /// The path of the kubectl that fits this server.
     pub fn kubectl_path(&self) -> PathBuf {
         self.programs.assets().kubectl()
