@@ -42,13 +42,14 @@ impl Breaker {
         Ok(())
     }
 
-    /// The same for who is still to wait for its turn: it takes no probe.
+    /// Whether a token may wait until it is asked about. While it is open, nobody waits for a turn: who would have to fails
+    /// at once.
     ///
     /// # Errors
-    /// As [`Self::permit`].
-    pub fn look(&self, now: Timestamp) -> Result<(), NoVerdict> {
+    /// The latest failure, as by [`Self::permit`].
+    pub fn may_wait(&self, its_turn: bool, now: Timestamp) -> Result<(), NoVerdict> {
         match &self.open {
-            Some(no) if !self.probes.iter().any(|at| is_free(at, now)) => Err(no.clone()),
+            Some(no) if !its_turn || !self.probes.iter().any(|at| is_free(at, now)) => Err(no.clone()),
             _ => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The least time between a first rejection and one that confirms it; the most is [`SECOND_AFTER_AT_MOST`].
 pub(super) const SECOND_AFTER: SignedDuration = SignedDuration::from_secs(10);
-const SECOND_AFTER_AT_MOST: SignedDuration = SignedDuration::from_secs(15);
+pub(super) const SECOND_AFTER_AT_MOST: SignedDuration = SignedDuration::from_secs(15);
 
 /// What is known of a token's past. It belongs to the token, not to a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,8 @@ impl TokenHistory {
             }
             // Asked too early to count as the second time.
             (TokenVerdict::Rejected | TokenVerdict::NoVerdict(_), Self::Suspect(first)) if early(first) => {
+                // From now on where the clock was set back since.
+                let first = first.min(now);
                 (Self::Suspect(first), Judgement::Suspect { again_at: again_at(first, spread) })
             }
             (TokenVerdict::Rejected, _) => (Self::Dead, Judgement::Rejected),
@@ -80,6 +82,15 @@ mod tests {
 
     fn no() -> TokenVerdict<()> {
         TokenVerdict::NoVerdict(NoVerdict::timed_out())
+    }
+
+    #[test]
+    fn a_first_rejection_that_lies_ahead_counts_from_now_on() {
+        let mut history = TokenHistory::Good;
+        history.judge::<()>(TokenVerdict::Rejected, at(1000), 0.0);
+        let again = history.judge::<()>(TokenVerdict::Rejected, at(0), 0.0);
+        assert_eq!(again, Judgement::Suspect { again_at: at(10) }, "the clock was set back");
+        assert_eq!(history.judge::<()>(TokenVerdict::Rejected, at(10), 0.0), Judgement::Rejected);
     }
 
     #[test]

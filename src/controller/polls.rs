@@ -125,7 +125,7 @@ impl Trouble {
             Some(error) if error.code() == Some(403) => {
                 let known = self.is_refused(namespace);
                 self.refused.insert(place.clone());
-                self.works(place);
+                self.failing.remove(place);
                 if !known {
                     let name = place.name();
                     warn!(namespace, name, %error, "Secrets may not be read: what changes in them is not noticed; it is tried again");

@@ -130,8 +130,10 @@ async fn outlive_upgrade_and_uninstall(helm: Helm) {
     cluster.helm("upgrade", &older, &["--set", "crds.enabled=false"]).await;
     assert_eq!(cluster.kubectl(&replicas).await.unwrap(), "1");
     cluster.kubectl(&["get", "cuc"]).await.expect("the newer CRD stays");
-    cluster.helm("upgrade", &chart(), &[]).await;
     assert_eq!(cluster.connections().await, connections, "a downgrade touches no connection");
+    cluster.helm("upgrade", &chart(), &["--reset-then-reuse-values", "--set", "crds.enabled=true"]).await;
+    let manifest = cluster.helm.run(["get", "manifest", RELEASE, "--namespace", RELEASE]).await.unwrap();
+    assert!(manifest.contains("kind: CustomResourceDefinition"), "the release has its CRD again");
 
     cluster.uninstall().await;
     assert_eq!(cluster.connections().await, connections, "uninstall keeps connections");

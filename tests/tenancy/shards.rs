@@ -100,29 +100,31 @@ struct Replica {
 
 impl Replica {
     /// Short enough to be waited for, long enough for a busy machine to renew in.
-    const LEASE: Duration = Duration::from_secs(6);
+    const SHORT_LEASE: Duration = Duration::from_secs(6);
+    /// Of a leader that is to stay.
+    const LONG_LEASE: Duration = Duration::from_secs(90);
 
-    async fn start(case: &Case<'_>, shard: &str, role: &str) -> Self {
+    async fn start(case: &Case<'_>, shard: &str, lease: Duration, role: &str) -> Self {
         let (namespace, account) = (&case.namespace, Account::new(&format!("shard-{shard}-{role}")).await);
-        let lease = [GET_SECRETS, WATCH_SECRETS].into_iter().chain(LEASES).collect::<Vec<_>>();
-        account.may_in(namespace, &rights(&lease)).await;
+        let needed = [GET_SECRETS, WATCH_SECRETS].into_iter().chain(LEASES).collect::<Vec<_>>();
+        account.may_in(namespace, &rights(&needed)).await;
         let flags = [
             format!("--watch-namespaces={namespace}"),
             format!("--watch-label-selector=shard={shard}"),
             "--leader-elect".to_owned(),
             format!("--leader-election-id=shard-{shard}"),
             format!("--leader-election-namespace={namespace}"),
-            format!("--leader-election-lease-duration={}s", Self::LEASE.as_secs()),
+            format!("--leader-election-lease-duration={}s", lease.as_secs()),
         ];
         let running = account.operator(&flags.each_ref().map(String::as_str)).await;
         Self { account, running }
     }
 
     /// One that leads, and one that stands by.
-    async fn pair(case: &Case<'_>, shard: &str) -> [Self; 2] {
-        let leader = Self::start(case, shard, "leader").await;
+    async fn pair(case: &Case<'_>, shard: &str, lease: Duration) -> [Self; 2] {
+        let leader = Self::start(case, shard, lease, "leader").await;
         leader.running.process.until_leads(SOON).await.unwrap();
-        let standby = Self::start(case, shard, "standby").await;
+        let standby = Self::start(case, shard, lease, "standby").await;
         assert!(!standby.leads().await);
         [leader, standby]
     }
@@ -136,7 +138,10 @@ impl Replica {
 async fn a_shard_whose_leader_is_killed_is_taken_over_and_the_other_does_not_notice() {
     const CONNECTIONS: [(&str, &str); 4] = [("a-1", "a"), ("a-2", "a"), ("b-1", "b"), ("b-2", "b")];
     let case = case("leases").await;
-    let ([a, heir_of_a], [b, heir_of_b]) = tokio::join!(Replica::pair(&case, "a"), Replica::pair(&case, "b"));
+    let ([a, heir_of_a], [b, heir_of_b]) = tokio::join!(
+        Replica::pair(&case, "a", Replica::SHORT_LEASE),
+        Replica::pair(&case, "b", Replica::LONG_LEASE)
+    );
     assert!(a.leads().await && b.leads().await, "both shards have a leader at the same time");
     let lease = async |shard: &str| {
         let leases: Api<Lease> = Api::namespaced(case.client.clone(), &case.namespace);
@@ -167,7 +172,7 @@ async fn a_shard_whose_leader_is_killed_is_taken_over_and_the_other_does_not_not
     for name in ["b-1", "b-2"] {
         case.until_handled(name, "one leader is dead").await;
     }
-    heir_of_a.running.process.until_leads(Replica::LEASE * 2).await.unwrap();
+    heir_of_a.running.process.until_leads(Replica::SHORT_LEASE * 2).await.unwrap();
     for name in ["a-1", "a-2"] {
         case.until_handled(name, "one leader is dead").await;
     }

@@ -19,14 +19,25 @@ fn a_status_from_a_clock_that_was_ahead_puts_nothing_off() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_delays_no_check_by_more_than_an_interval() {
-    for ended in [valid(), Verdict::Rejected, down()] {
+fn a_clock_that_is_set_back_delays_no_check_by_as_much() {
+    // One that failed may wait for a reset, an hour at most.
+    for (ended, most) in [(valid(), 900), (Verdict::Rejected, 900), (down(), 3660)] {
         let mut world = verified(json!({}));
         world.sleep().ends(ended).after(-DAY).pass();
-        assert!((1..=4000).contains(&world.due_in()), "{}", world.due_in());
+        assert!((1..=most).contains(&world.due_in()), "{}", world.due_in());
         world.sleep();
         assert!(world.checks());
     }
+    // The second look at a rejected token, and at a Secret that may not be read.
+    let mut world = verified(json!({}));
+    world.sleep();
+    let again_at = world.now + SignedDuration::from_secs(12);
+    world.ends(Verdict::Suspect { again_at }).after(-DAY).pass();
+    assert!((1..=15).contains(&world.due_in()), "{}", world.due_in());
+    let mut world = World::new(json!({}));
+    world.denied = true;
+    world.pass().after(-DAY).pass();
+    assert!((1..=300).contains(&world.due_in()), "{}", world.due_in());
     // An interval that is longer than anything else is put off keeps its points.
     let mut world = verified(json!({"interval": "24h"}));
     world.restart().pass().after(60).pass();

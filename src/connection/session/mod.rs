@@ -6,8 +6,8 @@ mod outlook;
 mod take_in;
 
 use super::{
-    Beat, CheckOutcome, Demand, Findings, TokenProblem, TokenSource, demand::Touched, schedule,
-    schedule::Phase,
+    Beat, CheckOutcome, Demand, Findings, TokenProblem, TokenSource, demand::Touched,
+    rejection::SECOND_AFTER_AT_MOST, schedule, schedule::Phase,
 };
 use crate::{
     api::{
@@ -317,9 +317,12 @@ impl Session {
         let Some(interval) = self.interval() else { return };
         let longest = schedule::longest_wait(interval);
         match &mut self.next {
-            Next::At(at) | Next::Confirm(at) => *at = (*at).min(now + longest),
+            Next::At(at) => *at = (*at).min(now + longest),
+            Next::Confirm(at) => *at = (*at).min(now + SECOND_AFTER_AT_MOST),
             Next::Routine { last, .. } => *last = (*last).min(now),
         }
+        self.not_before = self.not_before.map(|at| at.min(now + SECOND_AFTER_AT_MOST));
+        self.reread_at = self.reread_at.map(|at| at.min(now + schedule::reread(false)));
         self.quiet_until = self.quiet_until.filter(|until| *until <= now + BETWEEN_ANNOTATIONS);
     }
 

@@ -57,7 +57,7 @@ impl Asker {
             state.settle(asked, &answer, None);
             Some((asked, answer))
         };
-        if let Err(no) = state.look() {
+        if let Err(no) = state.may_wait(self.places.available_permits() > 0) {
             return in_outage(no);
         }
         let (mut permit, _place) = self.place(state, errand, 2, true).await?;

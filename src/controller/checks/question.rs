@@ -174,6 +174,8 @@ impl<T: Clone + Send + Sync + 'static> Question<T> {
         serves: impl Fn(&T) -> bool,
         ask: impl FnOnce(Arc<Errand>) -> BoxFuture<'static, Answered<T>>,
     ) -> Ticket<T> {
+        // What a clock that was set back left ahead would stand until the time has come again.
+        self.last.take_if(|last| last.asked > now);
         let stands = |last: &&Last<T>| {
             last.asked >= not_before
                 && last.retry_at.is_none_or(|at| now < at)
@@ -311,6 +313,18 @@ mod tests {
             "what was no verdict serves until it is asked again"
         );
         assert_eq!(join(0, 22).await, Some((at(22), 4)));
+    }
+
+    #[tokio::test]
+    async fn an_answer_from_before_the_clock_was_set_back_serves_nobody() {
+        let ask = |_| async { Some((at(50), 2)) }.boxed();
+        for retry_at in [None, Some(at(120))] {
+            let mut question = Question::default();
+            question.settle(at(100), 1, retry_at, None);
+            let flight = question.join(at(0), at(50), anybody(Urgency::Routine), |_| true, ask).flight;
+            assert_eq!(flight.await, Some((at(50), 2)));
+            assert!(question.settle(at(50), 2, None, None), "and is no news to what came after");
+        }
     }
 
     #[tokio::test]

@@ -154,9 +154,9 @@ impl TokenCell {
         lock(&self.tokens.breaker).permit(self.now())
     }
 
-    /// Whether there is any use in waiting until it may.
-    pub(super) fn look(&self) -> Result<(), NoVerdict> {
-        lock(&self.tokens.breaker).look(self.now())
+    /// Whether a question may wait until it may be asked.
+    pub(super) fn may_wait(&self, its_turn: bool) -> Result<(), NoVerdict> {
+        lock(&self.tokens.breaker).may_wait(its_turn, self.now())
     }
 }
 
@@ -380,8 +380,10 @@ impl Holding {
 
     /// What all who hold the token have in common.
     pub(in crate::controller) fn common(&self) -> Common {
-        let locked = self.state.lock();
-        Common { beat: locked.beat, recovery: locked.recovery, news_at: locked.news_at }
+        let (now, locked) = (self.state.now(), self.state.lock());
+        // News that lie ahead, where the clock was set back, would be news again and again.
+        let news_at = locked.news_at.filter(|at| *at <= now);
+        Common { beat: locked.beat, recovery: locked.recovery, news_at }
     }
 
     /// The token's limit, and what was left of it when ClickUp last answered.

@@ -2,7 +2,7 @@
 {{- define "clickup-operator.checks" -}}
 {{- $v := .Values }}
 {{- if contains ":" (splitList "/" $v.image.repository | last) }}
-{{- fail (printf "image.repository is %s: the tag belongs in image.tag" $v.image.repository) }}
+{{- fail (printf "image.repository is %s: the tag belongs in image.tag, a digest in image.digest" $v.image.repository) }}
 {{- end }}
 {{- if and (gt (int $v.replicas) 1) (not $v.leaderElection.enabled) }}
 {{- fail (printf "replicas is %d and leaderElection.enabled false: all Pods would check every token. Set leaderElection.enabled=true, or replicas=1" (int $v.replicas)) }}
@@ -17,7 +17,7 @@
 {{- fail "watchNamespaces names a namespace twice" }}
 {{- end }}
 {{- if eq (include "clickup-operator.port" $v.metrics.addr) (include "clickup-operator.port" $v.health.addr) }}
-{{- fail (printf "metrics.addr and health.addr have the same port, %s: only one of them could listen there" (include "clickup-operator.port" $v.health.addr)) }}
+{{- fail (printf "metrics.addr and health.addr have the same port, %s: give each one of its own" (include "clickup-operator.port" $v.health.addr)) }}
 {{- end }}
 {{- if and $v.updateStrategy (ne (dig "type" "RollingUpdate" $v.updateStrategy) "Recreate") (not $v.leaderElection.enabled) }}
 {{- fail "updateStrategy has the new Pod start beside the old one, and leaderElection.enabled is false: both would check every token. Leave updateStrategy empty, or set leaderElection.enabled=true" }}

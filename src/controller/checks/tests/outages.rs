@@ -72,6 +72,20 @@ async fn an_outage_met_at_the_start_is_told_to_all_who_wait_for_their_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_behind_requests_that_hang_in_an_outage() {
+    let clickup = Simulated::new(1000);
+    clickup.world(|w| w.hangs = true);
+    // Five are due in a second and hang for a minute: more than there are places.
+    let spec = json!({"interval": "2m", "timeout": "1m"});
+    let connections = (0..600).map(|i| Connection::new(&format!("t{i:04}"), i, spec.clone())).collect();
+    let begin = 1200;
+    let stories =
+        during(outage(&clickup, 3600), live(&clickup, 10, begin + 120 + 60 + 10, connections)).await;
+    let untold = stories.iter().filter(|s| s.writes < 2).count();
+    assert_eq!(untold, 0, "of 600, an interval and a timeout after it began");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_fails_alone_keeps_its_backoff() {
     let clickup = Simulated::new(1000);
     clickup.world(|w| w.fails = Some(0));
