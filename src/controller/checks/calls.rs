@@ -92,7 +92,9 @@ impl Asker {
             if is_over || errand.urgency() == Urgency::Confirmation {
                 return Some(());
             }
-            // The budget does not hold it up: it stays in the queue for all that anybody sees.
+            // The budget does not hold it up meanwhile, but a limit may.
+            let awaits_reset = state.lock().budget.blocked_until(now).is_some();
+            errand.advance(if awaits_reset { Progress::Held } else { Progress::Queued });
             waiting.get_or_insert_with(|| errand.on_behalf.span.wait(WaitFor::Annotation));
             let wait = Duration::try_from(free.duration_since(now)).unwrap_or_default();
             tokio::select! {
