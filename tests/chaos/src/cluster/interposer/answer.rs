@@ -52,13 +52,14 @@ pub(super) async fn answer(
         }
         other => other,
     };
+    let path = parts.uri.path().to_owned();
     let answered = shared.forward(parts, body).await;
     if after.is_some_and(|chosen| chosen.tell()) {
         return silence().await;
     }
     let loses = now.contains(&Interference::LosesAnswers) && asked == Asked::Write(WriteKind::Status);
     let answered = match answered {
-        Ok(answered) if !(loses && shared.every_other()) => answered,
+        Ok(answered) if !(loses && shared.every_other(&path)) => answered,
         // An API server that does not answer is one whose connections break.
         _ => {
             reset.notify_one();
@@ -75,7 +76,7 @@ pub(super) async fn answer(
     for hop in [CONNECTION, TRANSFER_ENCODING] {
         response.headers_mut().remove(hop);
     }
-    let cut = now.contains(&Interference::CutsAnswers) && !asked.is_watch() && shared.every_other();
+    let cut = now.contains(&Interference::CutsAnswers) && !asked.is_watch() && shared.every_other(&path);
     let flow = Flow::new(answered, shared, asked.is_watch(), cut);
     Ok(response.map(|()| StreamBody::new(unfold(flow, Flow::next)).boxed_unsync()))
 }

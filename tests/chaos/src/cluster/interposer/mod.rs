@@ -1,6 +1,7 @@
 //! The interposer: an HTTPS proxy before the API server, through which the operator asks, and which can do to requests,
 //! answers, watches and connections what a network and an API server in trouble do.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,9 +47,9 @@ pub enum Interference {
     GoAway,
     /// Each connection is reset when it is two seconds old.
     Resets,
-    /// Every other answer breaks off in its middle, each watch in the middle of an event, two seconds after its start.
+    /// Every other answer to a path breaks off in its middle, each watch in the middle of an event, two seconds after its start.
     CutsAnswers,
-    /// Every other status write is forwarded, but its connection is reset instead of an answer.
+    /// Every other write of a status is forwarded, but its connection is reset instead of an answer.
     LosesAnswers,
 }
 
@@ -111,7 +112,8 @@ struct Shared {
     interferences: watch::Sender<Vec<Interference>>,
     counters: Counters,
     /// Of all answers, so that every other one can be cut.
-    turn: AtomicUsize,
+    /// Paths whose next call is spared.
+    struck: Mutex<HashSet<String>>,
     armed: Mutex<Option<Armed>>,
 }
 
@@ -145,7 +147,7 @@ impl Interposer {
             http,
             interferences: watch::Sender::new(Vec::new()),
             counters: Counters::default(),
-            turn: AtomicUsize::new(0),
+            struck: Mutex::default(),
             armed: Mutex::new(None),
         });
         let (ca_pem, config) = certificate::for_loopback()?;
@@ -197,9 +199,11 @@ impl Shared {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True for every other call.
-    fn every_other(&self) -> bool {
-        self.turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(2)
+    /// True for every other call with a path, the first among them: in turn for all paths together, one of them might never
+    /// have its turn.
+    fn every_other(&self, path: &str) -> bool {
+        let mut struck = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
+        !struck.remove(path) && struck.insert(path.to_owned())
     }
 }
 
