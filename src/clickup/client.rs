@@ -69,6 +69,9 @@ pub enum ClientError {
         /// Why, where there is more to say.
         source: Option<reqwest::Error>,
     },
+    /// A proxy that would be passed over in silence.
+    #[error("--proxy must start with http:// or https://, such as http://proxy.example.com:3128")]
+    Proxy,
     /// The proxy, or the system's certificates, cannot be used.
     #[error("cannot set up the HTTP client")]
     Http(#[source] reqwest::Error),
@@ -139,6 +142,9 @@ impl Client {
             builder = builder.tls_certs_only(read_authorities(path)?);
         }
         if let Some(proxy) = proxy {
+            if !matches!(proxy.scheme(), "http" | "https") {
+                return Err(ClientError::Proxy);
+            }
             builder = builder.proxy(Proxy::all(proxy).map_err(ClientError::Http)?);
         }
         let http = builder.build().map_err(|source| match ca_file {

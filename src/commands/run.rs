@@ -26,7 +26,8 @@ pub struct RunArgs {
         long,
         env = "CLICKUP_OPERATOR_CLICKUP_URL",
         default_value = "https://api.clickup.com/api",
-        value_name = "URL"
+        value_name = "URL",
+        value_parser = clickup_url
     )]
     clickup_url: Url,
 
@@ -105,7 +106,8 @@ pub struct RunArgs {
         long,
         env = "CLICKUP_OPERATOR_METRICS_ADDR",
         default_value = "0.0.0.0:8080",
-        value_name = "ADDR:PORT"
+        value_name = "ADDR:PORT",
+        value_parser = listen_address
     )]
     metrics_addr: SocketAddr,
 
@@ -114,7 +116,8 @@ pub struct RunArgs {
         long,
         env = "CLICKUP_OPERATOR_HEALTH_ADDR",
         default_value = "0.0.0.0:8081",
-        value_name = "ADDR:PORT"
+        value_name = "ADDR:PORT",
+        value_parser = listen_address
     )]
     health_addr: SocketAddr,
 
@@ -150,6 +153,14 @@ fn duration_within(range: RangeInclusive<Duration>) -> impl Fn(&str) -> Result<D
             Err(format!("write a duration from {} to {}", range.start(), range.end()))
         }
     }
+}
+
+fn clickup_url(text: &str) -> Result<Url, String> {
+    text.parse().map_err(|error| format!("{error}: write one such as https://api.clickup.com/api"))
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an address and a port, such as 0.0.0.0:8080".to_owned())
 }
 
 /// Why the operator does not start, or ended.

@@ -245,5 +245,7 @@ async fn the_commands_of_the_notes_make_a_connection() {
     assert_eq!(cluster.kubectl(&token).await.unwrap(), "cGtfMQ==");
     let uses = ["get", "clickupconnection", "first", "--output", "jsonpath={.spec.tokenSecretRef.name}"];
     assert_eq!(cluster.kubectl(&uses).await.unwrap(), "clickup-token");
+    let shard = ["get", "clickupconnection", "first", "--output", "jsonpath={.metadata.labels.shard}"];
+    assert_eq!(cluster.kubectl(&shard).await.unwrap(), "a", "else this release would not check it");
     cluster.control_plane.stop().await.unwrap();
 }

@@ -6,6 +6,9 @@ use std::process::Command;
 #[test]
 fn what_cannot_be_used_is_refused_with_a_word_on_what_to_write() {
     for (argument, says) in [
+        ("--clickup-url=api.clickup.com", "write one such as https://api.clickup.com/api"),
+        ("--metrics-addr=8080", "such as 0.0.0.0:8080"),
+        ("--health-addr=localhost:8081", "write an address and a port"),
         ("--watch-namespaces=", "write names of namespaces separated by commas"),
         ("--watch-namespaces=team-a,", "write names of namespaces separated by commas"),
         ("--watch-namespaces=team-a, team-b", "write names of namespaces separated by commas"),
@@ -35,5 +38,23 @@ fn what_cannot_be_used_is_refused_with_a_word_on_what_to_write() {
             assert_eq!(output.status.code(), Some(2), "{argument}: {said}");
             assert!(said.contains(says) && said.contains(flag), "{argument}: {said}");
         }
+    }
+}
+
+#[test]
+fn the_password_of_a_proxy_is_shown_by_nothing() {
+    let variable = "CLICKUP_OPERATOR_PROXY";
+    for (proxy, argument, status) in [
+        ("http://me:hunter2@proxy:3128", "--help", 0),
+        ("//me:hunter2@proxy:3128", "--log-format=text", 1),
+        ("me:hunter2@proxy:3128", "--log-format=text", 1),
+    ] {
+        let mut command = Command::new(OPERATOR);
+        command.args(["run", argument]).env(variable, proxy).env("KUBECONFIG", "/dev/null");
+        let output = command.output().unwrap();
+        let said =
+            [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        assert_eq!(output.status.code(), Some(status), "{said}");
+        assert!(said.contains("--proxy") && !said.contains("hunter2"), "{said}");
     }
 }

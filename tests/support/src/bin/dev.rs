@@ -102,6 +102,8 @@ Try, in another terminal, after the export above:
   kubectl get clickupconnections --watch
   curl --request POST {control}/tokens/ada/regenerate
   curl '{control}/log?token=ada'
+  curl --request PUT {control}/listener --data '{{\"up\": false}}'    an outage, until true
+  curl {control}/tokens    more tokens: of guests, refused by a workspace, OAuth
 
 Ctrl-C ends everything.",
         kubeconfig = control_plane.admin_kubeconfig().display(),
