@@ -17,6 +17,7 @@ fn samples() -> Vec<(PathBuf, Value)> {
     let files = fs::read_dir(Path::new(CHECKOUT).join("deploy/samples")).unwrap();
     let mut samples: Vec<_> = files
         .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .map(|path| (path.clone(), serde_saphyr::from_str(&fs::read_to_string(&path).unwrap()).unwrap()))
         .collect();
     samples.sort_by(|(one, _), (other, _)| one.cmp(other));
