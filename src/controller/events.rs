@@ -1,6 +1,6 @@
 //! Events on transitions of Ready: best effort, in a queue behind the status writes.
 
-use super::MANAGER;
+use super::{MANAGER, pod_name};
 use crate::{
     api::{ClickUpConnectionStatus, Condition, ConditionStatus, ConditionType, Reason, StoredConnection},
     observe::Metrics,
@@ -36,8 +36,8 @@ pub(super) struct Transitions {
 /// Starts the queue. It ends when the last sender is gone and everything was sent.
 pub(super) fn start(client: Client, metrics: Arc<Metrics>) -> (Transitions, AbortOnDropHandle<()>) {
     let (queue, mut waiting) = mpsc::channel::<(Event, ObjectReference)>(QUEUE);
-    let instance = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME")).ok();
-    let recorder = Recorder::new(client, Reporter { controller: MANAGER.to_owned(), instance });
+    let reporter = Reporter { controller: MANAGER.to_owned(), instance: pod_name() };
+    let recorder = Recorder::new(client, reporter);
     let counters = metrics.clone();
     let worker = tokio::spawn(async move {
         while let Some((event, about)) = waiting.recv().await {

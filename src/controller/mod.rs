@@ -47,6 +47,11 @@ fn connection_ref(metadata: &ObjectMeta) -> ConnectionRef {
     name.within(metadata.namespace.as_deref().unwrap_or_default())
 }
 
+/// What this process is known by, in Events and in the Lease: the Pod's name, where there is one.
+fn pod_name() -> Option<String> {
+    std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME")).ok()
+}
+
 /// Locks; what a panic left behind is still good, for every change of these values is a whole one.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

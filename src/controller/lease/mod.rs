@@ -11,7 +11,7 @@ pub use election::Loss;
 pub use guard::WriteGuard;
 pub use term::{Term, TermOver};
 
-use super::{ApiError, MANAGER, watches};
+use super::{ApiError, MANAGER, pod_name, watches};
 use crate::api;
 use election::{Answer, Election, Move, Record, Shown};
 use futures::{Stream, StreamExt};
@@ -137,8 +137,7 @@ impl Candidacy {
 /// A name that no other process has, also not this Pod's container after a restart.
 fn identity() -> Result<String, ring::error::Unspecified> {
     let suffix: [u8; 8] = ring::rand::generate(&ring::rand::SystemRandom::new())?.expose();
-    let pod = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME"));
-    Ok(format!("{}_{:016x}", pod.as_deref().unwrap_or(MANAGER), u64::from_be_bytes(suffix)))
+    Ok(format!("{}_{:016x}", pod_name().as_deref().unwrap_or(MANAGER), u64::from_be_bytes(suffix)))
 }
 
 struct Campaign {

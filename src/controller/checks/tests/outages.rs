@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn each_its_token(n: u32, interval: &str) -> Vec<Connection> {
-    (0..n).map(|i| Connection::new(&format!("t{i:04}"), i, json!({"interval": interval}))).collect()
+fn each_its_token(n: u32, spec: Value) -> Vec<Connection> {
+    (0..n).map(|i| Connection::new(&format!("t{i:04}"), i, spec.clone())).collect()
 }
 
 /// After twenty minutes ClickUp is down for so many seconds.
@@ -18,7 +18,7 @@ async fn outage(clickup: &Simulated, seconds: u64) {
 async fn an_outage_is_one_event_and_ends_at_once_for_all() {
     let clickup = Simulated::new(1000);
     let tokens = 500;
-    let connections = each_its_token(tokens, "10m");
+    let connections = each_its_token(tokens, json!({"interval": "10m"}));
     let stories = during(outage(&clickup, 300), live(&clickup, 10, 1800, connections)).await;
     // While it lasts, five requests a second, after the first few.
     let during = clickup.world(|w| w.log.iter().filter(|(at, ..)| (1210..1500).contains(at)).count());
@@ -35,7 +35,7 @@ async fn the_end_of_a_long_outage_is_noticed_with_few_tokens_too() {
     for tokens in [1_u32, 3, 10] {
         let clickup = Simulated::new(1000);
         let begin = second();
-        let connections = each_its_token(tokens, "10m");
+        let connections = each_its_token(tokens, json!({"interval": "10m"}));
         let stories = during(outage(&clickup, 1800), live(&clickup, 10, 3300, connections)).await;
         let back = begin + 3000;
         let after: Vec<_> =
@@ -53,7 +53,7 @@ async fn an_outage_in_which_requests_hang_ends_for_all_within_a_minute() {
     let clickup = Simulated::new(1000);
     clickup.world(|w| w.hangs = true);
     let tokens = 100;
-    let connections = each_its_token(tokens, "10m");
+    let connections = each_its_token(tokens, json!({"interval": "10m"}));
     let stories = during(outage(&clickup, 1800), live(&clickup, 10, 3600, connections)).await;
     let mut after: Vec<_> =
         stories.iter().map(|s| s.verdicts.iter().find(|at| **at >= 3000).map(|at| at - 3000)).collect();
@@ -66,7 +66,7 @@ async fn an_outage_met_at_the_start_is_told_to_all_who_wait_for_their_turn() {
     let clickup = Simulated::new(1000);
     clickup.world(|w| (w.hangs, w.down) = (true, true));
     // The first hang for half a minute, and then the first probes.
-    let stories = live(&clickup, 10, 70, each_its_token(1000, "10m")).await;
+    let stories = live(&clickup, 10, 70, each_its_token(1000, json!({"interval": "10m"}))).await;
     let untold: Vec<_> = stories.iter().filter(|s| s.ready != "Unknown/TimedOut").collect();
     assert!(untold.is_empty(), "{} of 1000, such as {:?}", untold.len(), untold[0]);
 }
@@ -76,8 +76,7 @@ async fn nobody_waits_behind_requests_that_hang_in_an_outage() {
     let clickup = Simulated::new(1000);
     clickup.world(|w| w.hangs = true);
     // Five are due in a second and hang for a minute: more than there are places.
-    let spec = json!({"interval": "2m", "timeout": "1m"});
-    let connections = (0..600).map(|i| Connection::new(&format!("t{i:04}"), i, spec.clone())).collect();
+    let connections = each_its_token(600, json!({"interval": "2m", "timeout": "1m"}));
     let begin = 1200;
     let stories =
         during(outage(&clickup, 3600), live(&clickup, 10, begin + 120 + 60 + 10, connections)).await;
@@ -89,7 +88,7 @@ async fn nobody_waits_behind_requests_that_hang_in_an_outage() {
 async fn a_token_that_fails_alone_keeps_its_backoff() {
     let clickup = Simulated::new(1000);
     clickup.world(|w| w.fails = Some(0));
-    live(&clickup, 10, 7200, each_its_token(10, "5m")).await;
+    live(&clickup, 10, 7200, each_its_token(10, json!({"interval": "5m"}))).await;
     let asked = clickup.world(|w| w.order.iter().filter(|w| **w == "mine").count());
     assert!(asked <= 7200 / 150 + 10, "{asked} requests in two hours");
 }
